@@ -1,0 +1,85 @@
+# Two commands matter: `make demo` shows the catalog at work, `make test` runs the tests.
+# Both make what they need, below this folder only.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+export PYTHON
+BIN := .venv/bin
+AIRFLOW_VENV := .venvs/airflow-3.3.2
+
+.venv/ready: requirements/constraints.txt pyproject.toml tools/make-venv
+	tools/make-venv .venv -c requirements/constraints.txt -e '.[server,cli,test,dev]'
+	touch $@
+
+$(AIRFLOW_VENV)/ready: requirements/airflow.txt pyproject.toml tools/make-venv
+	tools/make-venv $(AIRFLOW_VENV) -c requirements/airflow.txt -r requirements/airflow.in -e '.[cli]'
+	touch $@
+
+.venvs/py313/ready: requirements/constraints.txt pyproject.toml tools/make-venv
+	PYTHON=$$(tools/find-python 3.13) tools/make-venv .venvs/py313 -c requirements/constraints.txt -e '.[server,cli,test]'
+	touch $@
+
+.PHONY: help setup setup-airflow demo test check format lint types imports proto drift breaking \
+	test-airflow test-faults test-py313 test-matrix constraints clean
+
+help: ## Show this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: .venv/ready ## Make the development environment in .venv
+
+setup-airflow: $(AIRFLOW_VENV)/ready ## Make the environment of Airflow 3.3.2
+
+demo: .venv/ready $(AIRFLOW_VENV)/ready ## Serve Airflow's example DAGs from a catalog, and look at them
+	$(BIN)/python tools/demo.py --airflow-python $(AIRFLOW_VENV)/bin/python
+
+test: check ## Check the house, then run the default tests (under 8 minutes on 2 cores)
+	$(BIN)/python -m pytest
+
+check: .venv/ready lint types imports drift ## Format, lint, types, arrows, contract, generated code
+
+format: .venv/ready ## Write the format that `make lint` asks for
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/buf format -w
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf lint
+	tools/check-breaking $(BIN)/buf
+
+types: .venv/ready
+	$(BIN)/mypy
+
+imports: .venv/ready
+	$(BIN)/lint-imports
+
+proto: ## Generate the protobuf stubs again
+	tools/generate-stubs proto
+
+drift: ## Show that the committed stubs are what `make proto` makes
+	rm -rf build/stubs
+	tools/generate-stubs "$(CURDIR)/build/stubs"
+	for file in build/stubs/dagcatalog/v1/*; do cmp "$$file" "proto/dagcatalog/v1/$${file##*/}" || exit 1; done
+
+test-airflow: .venv/ready $(AIRFLOW_VENV)/ready ## Airflow's own DAGs through the catalog (its own environment)
+	$(BIN)/python -m pytest tests/airflow -m airflow
+
+test-faults: .venv/ready ## Kills and floods, in full: some minutes
+	$(BIN)/python -m pytest tests/faults -m faults
+
+test-py313: .venvs/py313/ready ## The default tests on Python 3.13
+	.venvs/py313/bin/python -m pytest
+
+test-matrix: .venv/ready ## The client under each protobuf and grpcio it promises
+	$(BIN)/python -m pytest tests/packaging -m matrix
+
+constraints: .venv/ready ## Resolve every dependency anew
+	$(BIN)/uv pip compile --upgrade --system-certs --universal --python-version 3.11 --no-annotate --no-header -q \
+	  --extra server --extra cli --extra test --extra dev pyproject.toml -o requirements/constraints.txt
+	$(BIN)/uv pip compile --upgrade --system-certs --universal --python-version 3.11 --no-annotate --no-header -q \
+	  --extra cli pyproject.toml requirements/airflow.in -o requirements/airflow.txt
+
+clean: ## Remove every environment and everything made
+	rm -rf .venv .venvs .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The catalog server: `rpc` speaks protobuf, `catalog` decides, `store` keeps, `watch` tells."""

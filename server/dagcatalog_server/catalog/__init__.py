@@ -1,0 +1,1 @@
+"""What the catalog decides, in plain synchronous Python: no protobuf, no SQL, no event loop."""

@@ -1,0 +1,178 @@
+"""The store seam: what the catalog needs of a place that keeps things.
+
+A store is entered by threads. `read()` gives one consistent snapshot; `write()` one transaction
+that is committed when the block ends and rolled back when it raises. The contract suite
+(`tests/contract`) is the specification: every store passes it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from dagcatalog_server.catalog.model import (
+    Blob,
+    Change,
+    Clock,
+    DagKey,
+    ParseError,
+    RequestRecord,
+    StoreCounts,
+)
+from dagcatalog_server.catalog.query import DagFilter, ListQuery, StateRow
+
+
+class StoreConflict(Exception):  # noqa: N818 - an outcome that the catalog answers by trying again
+    """Another writer came first: nothing was written, evaluate again."""
+
+
+class StoreUnavailable(Exception):  # noqa: N818 - named after its status code
+    """The database cannot be reached or gave up; the same call may work later."""
+
+
+class StoreFull(Exception):  # noqa: N818 - named after what happened
+    """There is no room to write."""
+
+
+class Snapshot(Protocol):
+    """One consistent view of the store. Absent keys are absent from the mappings."""
+
+    def clock(self) -> Clock:
+        """Read the clock."""
+
+    def heads(self, keys: Collection[DagKey]) -> Mapping[DagKey, Change]:
+        """Read the newest change of each DAG, tombstones included."""
+
+    def file_heads(
+        self, namespace: str, bundle_name: str, file: str
+    ) -> Sequence[Change]:
+        """Read the live heads whose provenance is this file, by dag_id."""
+
+    def state_at(self, key: DagKey, revision: int) -> Change | None:
+        """Read the newest change of a DAG at or before a revision."""
+
+    def state_of_version(self, key: DagKey, version: int) -> Change | None:
+        """Read the newest change of a DAG that has this version and is no tombstone."""
+
+    def state_of_content(
+        self, namespace: str, content_hash: str, dag_id: str | None = None
+    ) -> Change | None:
+        """Read the newest change that has this content and is no tombstone."""
+
+    def versions(
+        self, key: DagKey, *, before: int | None, limit: int
+    ) -> Sequence[Change]:
+        """Read the newest change of each version that is no tombstone, newest version first.
+
+        Only versions below `before`, if it is given.
+        """
+
+    def version_count(self, key: DagKey) -> int:
+        """Count the versions of a DAG."""
+
+    def page(self, query: ListQuery) -> Sequence[StateRow]:
+        """Read one page of a listing."""
+
+    def count(self, dag_filter: DagFilter, revision: int) -> int:
+        """Count what a listing of that revision holds."""
+
+    def changes(self, *, after: int, limit: int) -> Sequence[Change]:
+        """Read whole revisions after `after`, by revision and ordinal.
+
+        Stops at the end of the revision in which `limit` rows are reached.
+        """
+
+    def blobs(self, hashes: Collection[str]) -> Mapping[str, Blob]:
+        """Read blobs; each is checked against its hash (`BlobCorrupt` of `catalog.errors`)."""
+
+    def request(self, namespace: str, request_id: str) -> RequestRecord | None:
+        """Read the remembered outcome of a write."""
+
+    def parse_errors(
+        self,
+        namespace: str | None,
+        bundle_name: str | None,
+        *,
+        after: tuple[str, str, str] | None,
+        limit: int,
+    ) -> Sequence[ParseError]:
+        """Read a page of parse errors by (namespace, bundle, file), after such a triple."""
+
+    def parse_error_count(self, namespace: str | None, bundle_name: str | None) -> int:
+        """Count parse errors."""
+
+    def counts(self) -> StoreCounts:
+        """Count what is there; namespaces by name."""
+
+
+class Transaction(Snapshot, Protocol):
+    """A writing transaction; it reads its own writes."""
+
+    def tick(self, count: int) -> int:
+        """Advance the clock by `count` and return the new revision.
+
+        The clock's row stays locked until commit, so revisions become visible in order and a
+        watcher that reads "everything after N" cannot skip one. A sequence cannot promise that.
+        """
+
+    def append(self, changes: Sequence[Change]) -> None:
+        """Add rows to the change log; each becomes the head of its DAG.
+
+        `changes` are ordered, have their revisions, and a DAG may be among them more than once.
+
+        Raises:
+            StoreConflict: another transaction changed one of the heads since it was read here.
+        """
+
+    def remember(self, records: Sequence[RequestRecord]) -> None:
+        """Keep the outcomes of writes.
+
+        Raises:
+            StoreConflict: another transaction kept one of these ids first.
+        """
+
+    def forget_requests(self, before: datetime) -> None:
+        """Drop outcomes that are older."""
+
+    def put_parse_errors(self, errors: Sequence[ParseError]) -> None:
+        """Set the error of each file; `first_at` of an error already there stays."""
+
+    def clear_parse_errors(
+        self,
+        namespace: str,
+        bundle_name: str,
+        *,
+        files: Collection[str] | None = None,
+        keep: Collection[str] = (),
+    ) -> None:
+        """Drop the errors of these files, or of all files of the bundle but `keep`."""
+
+
+class Store(Protocol):
+    """A place that keeps the catalog. Made by `app`, closed by `app`."""
+
+    @property
+    def name(self) -> str:
+        """Which store it is: "memory", "sqlite" or "postgresql"."""
+
+    @property
+    def schema_revision(self) -> str:
+        """The schema's revision; empty for a store without one."""
+
+    def put_blobs(self, blobs: Iterable[Blob]) -> None:
+        """Keep blobs durably, in a transaction of their own; those already there are left alone.
+
+        Called before the write that points at them: a blob without a pointer does no harm.
+        """
+
+    def read(self) -> AbstractContextManager[Snapshot]:
+        """Open a consistent snapshot."""
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """Open a writing transaction.
+
+        Raises on leaving: StoreConflict, StoreUnavailable or StoreFull; nothing was written then.
+        """
+
+    def close(self) -> None:
+        """Give back every connection."""

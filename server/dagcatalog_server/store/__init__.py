@@ -1,0 +1,1 @@
+"""Stores: memory, SQLite and PostgreSQL behind the one seam `dagcatalog_server.catalog.ports`."""
