@@ -108,6 +108,12 @@ class Snapshot(Protocol):
 class Transaction(Snapshot, Protocol):
     """A writing transaction; it reads its own writes."""
 
+    def lock(self) -> None:
+        """Take the clock's row lock now: what is read afterwards cannot be overtaken.
+
+        Costs every other writer its wait; for writes that read more than the heads they change.
+        """
+
     def tick(self, count: int) -> int:
         """Advance the clock by `count` and return the new revision.
 
