@@ -55,9 +55,7 @@ class InvalidArgument(CatalogError):
 
     def within(self, prefix: str) -> "InvalidArgument":
         """Return the same error, its field path continued to the left."""
-        return InvalidArgument(
-            f"{prefix}.{self.violation.field}", self.violation.description
-        )
+        return InvalidArgument(f"{prefix}.{self.violation.field}", self.violation.description)
 
     def details(self) -> Mapping[str, str]:
         return {"field": self.violation.field}
@@ -80,14 +78,8 @@ class DagNotFound(_OfDag):
     reason = "DAG_NOT_FOUND"
 
     def __init__(self, key: DagKey, *, deleted_at_revision: int = 0) -> None:
-        gone = (
-            f"; it was deleted at revision {deleted_at_revision}"
-            if deleted_at_revision
-            else ""
-        )
-        super().__init__(
-            key, f"no DAG named {key.dag_id!r} in namespace {key.namespace!r}{gone}"
-        )
+        gone = f"; it was deleted at revision {deleted_at_revision}" if deleted_at_revision else ""
+        super().__init__(key, f"no DAG named {key.dag_id!r} in namespace {key.namespace!r}{gone}")
         self.deleted_at_revision = deleted_at_revision
 
     def details(self) -> Mapping[str, str]:
@@ -119,9 +111,7 @@ class ContentNotFound(CatalogError):
     reason = "CONTENT_NOT_FOUND"
 
     def __init__(self, namespace: str, content_hash: str) -> None:
-        super().__init__(
-            f"no DAG in namespace {namespace!r} has the content {content_hash}"
-        )
+        super().__init__(f"no DAG in namespace {namespace!r} has the content {content_hash}")
         self.namespace = namespace
         self.content_hash = content_hash
 
@@ -134,13 +124,9 @@ class PreconditionFailed(_OfDag):
 
     reason = "PRECONDITION_FAILED"
 
-    def __init__(
-        self, key: DagKey, *, expected: str, version: int, content_hash: str
-    ) -> None:
+    def __init__(self, key: DagKey, *, expected: str, version: int, content_hash: str) -> None:
         now = f"version {version} ({content_hash[:12]}…)" if version else "not there"
-        super().__init__(
-            key, f"DAG {key.dag_id!r} was expected {expected}, but it is {now}"
-        )
+        super().__init__(key, f"DAG {key.dag_id!r} was expected {expected}, but it is {now}")
         self.expected = expected
         self.version = version
         self.content_hash = content_hash
@@ -156,9 +142,7 @@ class NotDeleted(_OfDag):
     reason = "NOT_DELETED"
 
     def __init__(self, key: DagKey) -> None:
-        super().__init__(
-            key, f"DAG {key.dag_id!r} is not deleted: there is nothing to restore"
-        )
+        super().__init__(key, f"DAG {key.dag_id!r} is not deleted: there is nothing to restore")
 
 
 class RequestIdReused(CatalogError):
@@ -211,31 +195,25 @@ class RevisionOutOfRange(CatalogError):
 
 
 class TooLarge(CatalogError):
-    """Over a limit of size or number, in the unit that `what` names."""
+    """Over a limit of size or number, in the unit that `unit` names."""
 
     reason = "TOO_LARGE"
 
-    def __init__(self, field: str, what: str, *, size: int, limit: int) -> None:
-        super().__init__(f"{field}: {size:,} {what} are over the limit of {limit:,}")
-        self.violation = Violation(
-            field, f"{size:,} {what} are over the limit of {limit:,}"
-        )
+    def __init__(self, field: str, unit: str, *, size: int, limit: int) -> None:
+        description = f"{size:,} {unit} are over the limit of {limit:,}"
+        super().__init__(f"{field}: {description}")
+        self.violation = Violation(field, description)
+        self.unit = unit
         self.size = size
         self.limit = limit
 
     def within(self, prefix: str) -> "TooLarge":
         """Return the same error, its field path continued to the left."""
-        what = self.violation.description.split()[1]
-        return TooLarge(
-            f"{prefix}.{self.violation.field}", what, size=self.size, limit=self.limit
-        )
+        field = f"{prefix}.{self.violation.field}"
+        return TooLarge(field, self.unit, size=self.size, limit=self.limit)
 
     def details(self) -> Mapping[str, str]:
-        return {
-            "field": self.violation.field,
-            "size": str(self.size),
-            "limit": str(self.limit),
-        }
+        return {"field": self.violation.field, "size": str(self.size), "limit": str(self.limit)}
 
 
 class WatcherTooSlow(CatalogError):
@@ -296,9 +274,7 @@ class NotImplementedYet(CatalogError):
     reason = "NOT_IMPLEMENTED_YET"
 
     def __init__(self, feature: str) -> None:
-        super().__init__(
-            f"{feature} is declared in the contract but not built yet in this release"
-        )
+        super().__init__(f"{feature} is declared in the contract but not built yet in this release")
         self.feature = feature
 
     def details(self) -> Mapping[str, str]:

@@ -22,15 +22,15 @@ from dagcatalog_server.catalog.model import (
 from dagcatalog_server.catalog.query import DagFilter, ListQuery, StateRow
 
 
-class StoreConflict(Exception):  # noqa: N818 - an outcome that the catalog answers by trying again
+class StoreConflict(Exception):
     """Another writer came first: nothing was written, evaluate again."""
 
 
-class StoreUnavailable(Exception):  # noqa: N818 - named after its status code
+class StoreUnavailable(Exception):
     """The database cannot be reached or gave up; the same call may work later."""
 
 
-class StoreFull(Exception):  # noqa: N818 - named after what happened
+class StoreFull(Exception):
     """There is no room to write."""
 
 
@@ -43,9 +43,7 @@ class Snapshot(Protocol):
     def heads(self, keys: Collection[DagKey]) -> Mapping[DagKey, Change]:
         """Read the newest change of each DAG, tombstones included."""
 
-    def file_heads(
-        self, namespace: str, bundle_name: str, file: str
-    ) -> Sequence[Change]:
+    def file_heads(self, namespace: str, bundle_name: str, file: str) -> Sequence[Change]:
         """Read the live heads whose provenance is this file, by dag_id."""
 
     def state_at(self, key: DagKey, revision: int) -> Change | None:
@@ -59,9 +57,7 @@ class Snapshot(Protocol):
     ) -> Change | None:
         """Read the newest change that has this content and is no tombstone."""
 
-    def versions(
-        self, key: DagKey, *, before: int | None, limit: int
-    ) -> Sequence[Change]:
+    def versions(self, key: DagKey, *, before: int | None, limit: int) -> Sequence[Change]:
         """Read the newest change of each version that is no tombstone, newest version first.
 
         Only versions below `before`, if it is given.
@@ -128,6 +124,7 @@ class Transaction(Snapshot, Protocol):
 
         Raises:
             StoreConflict: another transaction changed one of the heads since it was read here.
+
         """
 
     def remember(self, records: Sequence[RequestRecord]) -> None:
@@ -135,6 +132,7 @@ class Transaction(Snapshot, Protocol):
 
         Raises:
             StoreConflict: another transaction kept one of these ids first.
+
         """
 
     def forget_requests(self, before: datetime) -> None:

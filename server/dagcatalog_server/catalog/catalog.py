@@ -1,0 +1,116 @@
+"""The catalog: one door to everything that it decides. Called by threads; never by the event loop."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dagcatalog_server.catalog.committing import Result, commit_writes, rehearse_write
+from dagcatalog_server.catalog.listing import (
+    ListAnswer,
+    ListRequest,
+    Page,
+    ParseErrorsAnswer,
+    VersionsAnswer,
+    list_dags,
+    list_parse_errors,
+    list_versions,
+)
+from dagcatalog_server.catalog.model import Change, Clock, DagKey, Position, StoreCounts
+from dagcatalog_server.catalog.parsing import ParseReport, check_report, record_report
+from dagcatalog_server.catalog.ports import Snapshot, Store
+from dagcatalog_server.catalog.reading import GetAnswer, GetQuery, get
+from dagcatalog_server.catalog.writes import Write, WriteLimits, WriteOutcome
+
+
+def utc_now() -> datetime:
+    """Read the wall clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the catalog stands, for Status."""
+
+    clock: Clock
+    counts: StoreCounts
+    store: str
+    schema_revision: str
+
+
+class Catalog:
+    """DAGs, their versions and their history, over one store."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        limits: WriteLimits = WriteLimits(),
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._store = store
+        self._now = now
+        self.limits = limits
+
+    def commit(self, writes: Sequence[Write]) -> list[Result]:
+        """Commit a group of writes; see `commit_writes`."""
+        return commit_writes(self._store, writes, self._now())
+
+    def rehearse(self, write: Write) -> WriteOutcome:
+        """Tell what a write would do; write nothing."""
+        with self._store.read() as snapshot:
+            return rehearse_write(snapshot, write, self._now())
+
+    def get(self, query: GetQuery, min_position: Position | None = None) -> GetAnswer:
+        """Read one DAG."""
+        with self._store.read() as snapshot:
+            return get(snapshot, query, min_position)
+
+    def list(
+        self, request: ListRequest, page: Page, min_position: Position | None = None
+    ) -> ListAnswer:
+        """Read a page of summaries."""
+        with self._store.read() as snapshot:
+            return list_dags(snapshot, request, page, min_position)
+
+    def list_versions(self, key: DagKey, page: Page) -> VersionsAnswer:
+        """Read a page of a DAG's history."""
+        with self._store.read() as snapshot:
+            return list_versions(snapshot, key, page)
+
+    def report_parse(self, report: ParseReport) -> int:
+        """Replace parse errors; return how many the bundle has now."""
+        check_report(report)
+        with self._store.write() as transaction:
+            return record_report(transaction, report, self._now())
+
+    def list_parse_errors(
+        self, namespace: str | None, bundle_name: str, page: Page
+    ) -> ParseErrorsAnswer:
+        """Read a page of parse errors."""
+        with self._store.read() as snapshot:
+            return list_parse_errors(snapshot, namespace, bundle_name, page)
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Open one consistent view, for answers that take several questions."""
+        return self._store.read()
+
+    def clock(self) -> Clock:
+        """Read the clock."""
+        with self._store.read() as snapshot:
+            return snapshot.clock()
+
+    def changes(self, *, after: int, limit: int) -> tuple[Clock, Sequence[Change]]:
+        """Read whole revisions of the change log after a revision, and the clock with them."""
+        with self._store.read() as snapshot:
+            return snapshot.clock(), snapshot.changes(after=after, limit=limit)
+
+    def standing(self) -> Standing:
+        """Count what is there."""
+        with self._store.read() as snapshot:
+            return Standing(
+                snapshot.clock(),
+                snapshot.counts(),
+                self._store.name,
+                self._store.schema_revision,
+            )

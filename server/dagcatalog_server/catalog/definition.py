@@ -1,0 +1,147 @@
+"""What defines a DAG: the hashes that decide between a new version, a refresh and nothing.
+
+Airflow's rule for `dag_hash` is the model (`SerializedDagModel.hash`: `fileloc` left out, lists
+sorted), with three differences, argued in docs/adr/0002-what-defines-a-dag.md: only lists that are
+sets are sorted, so that reordered arguments of an operator do make a version; everything that says
+where the file was parsed is left out; and so is a memory address inside a repr, which would make a
+version at every parse.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+from dagcatalog_server.catalog.canonical import CanonicalDocument, Json, dump
+from dagcatalog_server.catalog.model import ChangeClass, DefinitionHashes
+
+PLACEMENT_FIELDS = frozenset({"fileloc", "relative_fileloc", "_processor_dags_folder"})
+STRUCTURE_FIELDS = frozenset({"tasks", "task_group", "_task_group", "edge_info"})
+SCHEDULE_FIELDS = frozenset(
+    {
+        "allowed_run_types",
+        "catchup",
+        "dagrun_timeout",
+        "dataset_triggers",
+        "deadline",
+        "end_date",
+        "fail_fast",
+        "fail_stop",
+        "is_paused_upon_creation",
+        "max_active_runs",
+        "max_active_tasks",
+        "max_consecutive_failed_dag_runs",
+        "schedule_interval",
+        "start_date",
+        "timetable",
+        "timezone",
+    }
+)
+_GROUP_SETS = (
+    "upstream_group_ids",
+    "downstream_group_ids",
+    "upstream_task_ids",
+    "downstream_task_ids",
+)
+_ADDRESS = re.compile(rb" at 0x[0-9a-fA-F]{6,16}(?=>)")
+
+
+def hash_document(document: CanonicalDocument) -> DefinitionHashes:
+    """Hash a document whole, without its noise, and in its parts."""
+    dag: Mapping[str, Json] = document.tree["dag"]
+    around = {key: value for key, value in document.tree.items() if key != "dag"}
+    structure = _digest(document, _structure(dag))
+    schedule = _digest(document, _fields(dag, SCHEDULE_FIELDS))
+    metadata = _digest(document, [around, _metadata(dag)])
+    return DefinitionHashes(
+        content=hashlib.sha256(document.raw).hexdigest(),
+        definition=hashlib.sha256(f"{structure}{schedule}{metadata}".encode()).hexdigest(),
+        structure=structure,
+        schedule=schedule,
+        placement=_digest(document, _fields(dag, PLACEMENT_FIELDS)),
+    )
+
+
+def changed_classes(old: DefinitionHashes, new: DefinitionHashes) -> tuple[ChangeClass, ...]:
+    """Tell which parts of the definition differ; METADATA if neither structure nor schedule do."""
+    changed = [
+        kind
+        for kind, before, after in (
+            (ChangeClass.STRUCTURE, old.structure, new.structure),
+            (ChangeClass.SCHEDULE, old.schedule, new.schedule),
+        )
+        if before != after
+    ]
+    return tuple(changed) or (ChangeClass.METADATA,)
+
+
+def _digest(document: CanonicalDocument, part: Json) -> str:
+    written = dump(part, plain=document.plain)
+    if b" at 0x" in written:
+        written = _ADDRESS.sub(b" at 0x", written)
+    return hashlib.sha256(written).hexdigest()
+
+
+def _fields(dag: Mapping[str, Json], names: frozenset[str]) -> dict[str, Json]:
+    return {key: value for key, value in dag.items() if key in names}
+
+
+def _structure(dag: Mapping[str, Json]) -> dict[str, Json]:
+    part = _fields(dag, STRUCTURE_FIELDS)
+    if isinstance(tasks := part.get("tasks"), list):
+        part["tasks"] = sorted((_task(task) for task in tasks), key=_task_id)
+    for name in ("task_group", "_task_group"):
+        if name in part:
+            part[name] = _group(part[name])
+    return part
+
+
+def _task(task: Json) -> Json:
+    """Sort the one set of a task. Airflow 2.8 and older write tasks without `__var`."""
+    if not isinstance(task, dict):
+        return task
+    if isinstance(task.get("__var"), dict):
+        return {
+            **task,
+            "__var": _with_sorted_sets(task["__var"], ("downstream_task_ids",)),
+        }
+    return _with_sorted_sets(task, ("downstream_task_ids", "_downstream_task_ids"))
+
+
+def _task_id(task: Json) -> str:
+    inner = task.get("__var", task) if isinstance(task, dict) else None
+    return str(inner.get("task_id", "")) if isinstance(inner, dict) else ""
+
+
+def _group(group: Json) -> Json:
+    """Sort the sets of a task group and of the groups inside (depth is bounded by the limits)."""
+    if not isinstance(group, dict):
+        return group
+    made = _with_sorted_sets(group, _GROUP_SETS)
+    if isinstance(children := made.get("children"), dict):
+        made["children"] = {label: _child(child) for label, child in children.items()}
+    return made
+
+
+def _child(child: Json) -> Json:
+    """A child is ["operator", id] or ["taskgroup", group] (in an older form a dict)."""
+    if isinstance(child, list):
+        return [_group(part) for part in child]
+    return _group(child)
+
+
+def _metadata(dag: Mapping[str, Json]) -> dict[str, Json]:
+    left_out = PLACEMENT_FIELDS | STRUCTURE_FIELDS | SCHEDULE_FIELDS
+    part = {key: value for key, value in dag.items() if key not in left_out}
+    if isinstance(edges := part.get("dag_dependencies"), list):
+        part["dag_dependencies"] = sorted(edges, key=repr)
+    return _with_sorted_sets(part, ("tags",))
+
+
+def _with_sorted_sets(value: Mapping[str, Json], names: tuple[str, ...]) -> dict[str, Json]:
+    """Copy an object; lists of texts under `names` are sets, in Airflow's own model too."""
+    made = dict(value)
+    for name in names:
+        entries = made.get(name)
+        if isinstance(entries, list) and all(isinstance(entry, str) for entry in entries):
+            made[name] = sorted(entries)
+    return made
