@@ -19,7 +19,8 @@ from dagcatalog_server.catalog.listing import (
 from dagcatalog_server.catalog.model import Change, Clock, DagKey, Position, StoreCounts
 from dagcatalog_server.catalog.parsing import ParseReport, check_report, record_report
 from dagcatalog_server.catalog.ports import Snapshot, Store
-from dagcatalog_server.catalog.reading import GetAnswer, GetQuery, get
+from dagcatalog_server.catalog.query import ListQuery, StateRow
+from dagcatalog_server.catalog.reading import GetAnswer, GetQuery, check_position, get
 from dagcatalog_server.catalog.writes import Write, WriteLimits, WriteOutcome
 
 
@@ -99,6 +100,13 @@ class Catalog:
         """Read the clock."""
         with self._store.read() as snapshot:
             return snapshot.clock()
+
+    def page(self, query: ListQuery) -> Sequence[StateRow]:
+        """Read one page of a listing at a revision that may not be pruned."""
+        with self._store.read() as snapshot:
+            clock = snapshot.clock()
+            check_position(clock, Position(clock.epoch, query.revision), past=True)
+            return snapshot.page(query)
 
     def changes(self, *, after: int, limit: int) -> tuple[Clock, Sequence[Change]]:
         """Read whole revisions of the change log after a revision, and the clock with them."""

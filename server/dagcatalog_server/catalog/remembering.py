@@ -11,6 +11,7 @@ from dagcatalog_server.catalog.writes import DagOutcome, Write, WriteOutcome
 
 
 def check_same_request(write: Write, fingerprint: str) -> None:
+    """Refuse a request_id that an earlier, other request brought."""
     if write.fingerprint != fingerprint:
         raise RequestIdReused(write.request_id)
 
@@ -32,6 +33,7 @@ def _told(outcome: DagOutcome) -> list[object]:
 
 
 def replay(snapshot: Snapshot, record: RequestRecord) -> WriteOutcome:
+    """Tell again what a write did; states are read back from the change log."""
     told = json.loads(record.outcome)
 
     def outcomes(rows: Sequence[tuple[str, int, bool]]) -> tuple[DagOutcome, ...]:

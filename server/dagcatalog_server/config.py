@@ -1,0 +1,82 @@
+"""What an operator can set: `DAGCATALOG_*` variables over a TOML file over the defaults."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MIB = 1024**2
+
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Config(BaseSettings):
+    """The server's configuration. Sizes are bytes, times seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="DAGCATALOG_", extra="forbid", frozen=True)
+
+    listen: str = "127.0.0.1:50051"
+    """Address of the API; port 0 takes a free one."""
+    health_listen: str = "127.0.0.1:50052"
+    """Address of the health checks, plaintext, for kubelet probes; empty: none."""
+    database_url: SecretStr = SecretStr("sqlite:///dagcatalog.db")
+    """sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE, or memory://."""
+
+    max_document_bytes: Positive = 16 * MIB
+    max_document_depth: Annotated[int, Field(gt=0, le=500)] = 200
+    max_document_nodes: Positive = 1_000_000
+    max_source_bytes: Positive = 4 * MIB
+    max_message_bytes: Positive = 64 * MIB
+    """A request that is larger is refused before it is read."""
+    max_concurrent_rpcs: Positive = 2_000
+    """Calls at once, watches among them; more are refused with RESOURCE_EXHAUSTED."""
+    worker_threads: Positive = 8
+    """Threads for reads and for checking documents; the database pool has two more."""
+    max_commit_group: Positive = 256
+    """Writes that share a transaction at most."""
+
+    watch_poll_interval: Seconds = 0.25
+    """How often the change log is looked at without a doorbell."""
+    watch_ring_changes: Positive = 10_000
+    """Changes kept in memory; a watch that falls further behind is ended with its resume point."""
+    drain_grace: Seconds = 10.0
+    """How long calls may take to end after SIGTERM."""
+
+    log_format: Annotated[str, Field(pattern="^(text|json)$")] = "text"
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line over variables over the file; no .env: it surprises in production."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_config(file: Path | None = None, **given: Any) -> Config:
+    """Read the configuration; `given` (the command line) comes first, None is not given.
+
+    Raises:
+        pydantic.ValidationError: names every setting that is wrong.
+        OSError, tomllib.TOMLDecodeError: the file cannot be read.
+
+    """
+    if file is not None:
+        file.open("rb").close()  # pydantic-settings passes over a missing file in silence
+
+    class FromFile(Config):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    return FromFile(**{name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,32 @@
+"""The configuration as TOML, for people and for a file."""
+
+import json
+
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from dagcatalog_server.config import Config
+
+
+def render_config(config: Config) -> str:
+    """Write every setting in force; the password of the database's URL is masked."""
+    values = ((name, getattr(config, name)) for name in Config.model_fields)
+    return "".join(f"{name} = {_toml(value)}\n" for name, value in values)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return json.dumps(mask_url(value.get_secret_value()))
+    return json.dumps(value)
+
+
+def mask_url(url: str) -> str:
+    """Hide the password of a database URL; what is no URL is hidden whole."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return "***"
+    # libpq takes a password as a parameter too.
+    hidden = {name: "***" for name in parsed.query if "password" in name.lower()}
+    return parsed.update_query_dict(hidden).render_as_string(hide_password=True)

@@ -1,0 +1,206 @@
+"""Values of the catalog as messages of the wire."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from dagcatalog.v1 import catalog_service_pb2 as pb
+from dagcatalog.v1 import resources_pb2 as res
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from dagcatalog_server.catalog.catalog import Standing
+from dagcatalog_server.catalog.errors import CatalogError
+from dagcatalog_server.catalog.model import (
+    Change,
+    ChangeKind,
+    DagState,
+    ParseError,
+    Position,
+    Projection,
+)
+from dagcatalog_server.catalog.reading import Found, View
+from dagcatalog_server.catalog.writes import DagOutcome
+from dagcatalog_server.rpc.readable import to_struct
+from dagcatalog_server.rpc.status import code_number
+
+OUTCOMES = {
+    ChangeKind.CREATED: pb.PUT_OUTCOME_CREATED,
+    ChangeKind.NEW_VERSION: pb.PUT_OUTCOME_NEW_VERSION,
+    ChangeKind.REFRESHED: pb.PUT_OUTCOME_REFRESHED,
+    ChangeKind.RESTORED: pb.PUT_OUTCOME_RESTORED,
+}
+
+
+def position(value: Position) -> res.Position:
+    """Tell a position."""
+    return res.Position(epoch=value.epoch, revision=value.revision)
+
+
+def timestamp(value: datetime | None) -> Timestamp | None:
+    """Tell a time; none stays none."""
+    if value is None:
+        return None
+    told = Timestamp()
+    told.FromDatetime(value)
+    return told
+
+
+def summary(revision: int, state: DagState) -> res.DagSummary:
+    """Tell a state without its document. Provisional revisions (of a rehearsal) are 0."""
+    return res.DagSummary(
+        namespace=state.key.namespace,
+        dag_id=state.key.dag_id,
+        version=state.version,
+        revision=max(revision, 0),
+        version_revision=max(state.version_revision, 0),
+        content_hash=state.hashes.content,
+        definition_hash=state.hashes.definition,
+        source_hash=state.source_hash,
+        provenance=res.Provenance(
+            bundle_name=state.provenance.bundle_name,
+            bundle_version=state.provenance.bundle_version,
+            file=state.provenance.file,
+        ),
+        document_bytes=state.document_bytes,
+        source_bytes=state.source_bytes,
+        labels=dict(state.labels),
+        actor=state.actor,
+        create_time=timestamp(state.created_at),
+        update_time=timestamp(state.updated_at),
+        deleted=state.deleted,
+        delete_reason=state.delete_reason,
+        **_projected(state.projection),
+    )
+
+
+def _projected(projection: Projection) -> dict[str, Any]:  # arguments of DagSummary
+    schedule = projection.schedule
+    return {
+        "display_name": projection.display_name,
+        "description": projection.description,
+        "tags": projection.tags,
+        "owners": projection.owners,
+        "schedule": res.Schedule(
+            kind=res.ScheduleKind.ValueType(schedule.kind),
+            text=schedule.text,
+            timezone=schedule.timezone,
+            timetable=schedule.timetable,
+        ),
+        "fileloc": projection.fileloc,
+        "task_count": projection.task_count,
+        "operators": projection.operators,
+        "dependencies": [
+            res.DagDependency(
+                source=edge.source,
+                target=edge.target,
+                label=edge.label,
+                dependency_type=edge.dependency_type,
+                dependency_id=edge.dependency_id,
+            )
+            for edge in projection.dependencies
+        ],
+        "start_date": timestamp(projection.start_date),
+        "end_date": timestamp(projection.end_date),
+        "catchup": projection.catchup,
+        "paused_at_creation": projection.paused_at_creation,
+        "serialization_version": projection.serialization_version,
+    }
+
+
+def dag(found: Found, view: View) -> res.Dag:
+    """Tell a DAG in a view."""
+    told = res.Dag(summary=summary(found.change.revision, found.change.state))
+    if found.blob is None:
+        return told
+    match view:
+        case View.DOCUMENT:
+            told.document = found.blob.raw
+            told.document_encoding = res.DOCUMENT_ENCODING_IDENTITY
+        case View.SOURCE:
+            told.source.hash = found.blob.hash
+            told.source.text = found.blob.raw.decode()
+        case View.READABLE:
+            told.readable.CopyFrom(to_struct(found.blob.raw))
+    return told
+
+
+def change(found: Found, view: View) -> res.Change:
+    """Tell a row of the change log."""
+    row = found.change
+    return res.Change(
+        revision=row.revision,
+        ordinal=row.ordinal,
+        kind=res.ChangeKind.ValueType(row.kind),
+        classes=[res.ChangeClass.ValueType(one) for one in row.classes],
+        dag=dag(found, view),
+    )
+
+
+def put_result(outcome: DagOutcome) -> pb.PutResult:
+    """Tell what a Put did to one DAG."""
+    told = OUTCOMES[outcome.change.kind] if outcome.written else pb.PUT_OUTCOME_UNCHANGED
+    return pb.PutResult(
+        outcome=told, summary=summary(outcome.change.revision, outcome.change.state)
+    )
+
+
+def version(row: Change, head_version: int) -> res.DagVersion:
+    """Tell one version of a DAG."""
+    state = row.state
+    return res.DagVersion(
+        version=state.version,
+        summary=summary(row.revision, state),
+        revision=state.version_revision,
+        actor=state.version_actor,
+        create_time=timestamp(state.version_created_at),
+        head=state.version == head_version,
+    )
+
+
+def item_error(error: CatalogError) -> pb.ItemError:
+    """Tell why one item of a batch failed."""
+    return pb.ItemError(code=code_number(error), reason=error.reason, message=str(error))
+
+
+def parse_errors(rows: Sequence[ParseError]) -> list[res.ParseError]:
+    """Tell parse errors."""
+    return [
+        res.ParseError(
+            namespace=row.namespace,
+            bundle_name=row.bundle_name,
+            bundle_version=row.bundle_version,
+            file=row.file,
+            kind=res.ParseErrorKind.ValueType(row.kind),
+            message=row.message,
+            stack_trace=row.stack_trace,
+            line=row.line,
+            first_time=timestamp(row.first_at),
+            last_time=timestamp(row.last_at),
+            actor=row.actor,
+        )
+        for row in rows
+    ]
+
+
+def status(standing: Standing) -> pb.StatusResponse:
+    """Tell where the catalog stands; the replica adds what only it knows."""
+    counts = standing.counts
+    return pb.StatusResponse(
+        position=position(standing.clock.position),
+        compacted_revision=standing.clock.compacted_revision,
+        store=standing.store,
+        schema_revision=standing.schema_revision,
+        namespaces=[
+            pb.NamespaceStatus(
+                namespace=one.namespace,
+                dag_count=one.dags,
+                deleted_count=one.deleted,
+                version_count=one.versions,
+                parse_error_count=one.parse_errors,
+            )
+            for one in counts.namespaces
+        ],
+        blob_count=counts.blobs,
+        stored_bytes=counts.stored_bytes,
+        raw_bytes=counts.raw_bytes,
+    )

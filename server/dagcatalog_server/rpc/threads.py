@@ -1,0 +1,46 @@
+"""The one hop from the event loop to the synchronous catalog."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Threads:
+    """Threads for reads and for checking documents, and one apart for commits.
+
+    Commits have a thread of their own, so that a crowd of reads cannot delay the group that
+    everybody waits for. What waits for a thread is bounded by the limit of concurrent RPCs.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="catalog")
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+
+    async def call(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a piece of catalog work on a thread."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, lambda: work(*args, **kwargs)
+        )
+
+    async def commit(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a commit on the thread for commits."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._committer, lambda: work(*args, **kwargs)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._committer.shutdown(wait=True)
+        self._pool.shutdown(wait=True)

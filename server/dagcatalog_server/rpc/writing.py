@@ -1,0 +1,150 @@
+"""Put, PutBatch, Delete, Restore, ReportParse: what changes the catalog."""
+
+from collections.abc import Callable
+
+from dagcatalog.v1 import catalog_service_pb2 as pb
+from dagcatalog.v1 import resources_pb2 as res
+from google.protobuf.message import Message
+
+from dagcatalog_server.catalog.catalog import Catalog
+from dagcatalog_server.catalog.errors import InvalidArgument, TooLarge
+from dagcatalog_server.catalog.model import DagKey, Position
+from dagcatalog_server.catalog.names import check_key, check_namespace
+from dagcatalog_server.catalog.writes import (
+    DeleteOperation,
+    Operation,
+    RestoreOperation,
+    Write,
+    WriteOutcome,
+    check_write,
+    prepare_batch,
+    prepare_put,
+)
+from dagcatalog_server.rpc import answers, requests
+from dagcatalog_server.rpc.call import Call
+from dagcatalog_server.rpc.group_commit import GroupCommit
+from dagcatalog_server.rpc.threads import Threads
+
+
+class WritingMethods:
+    """The writing half of the service."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        threads: Threads,
+        group_commit: GroupCommit,
+        epoch: Callable[[], str],
+    ) -> None:
+        self._catalog = catalog
+        self._threads = threads
+        self._group_commit = group_commit
+        self._epoch = epoch
+
+    async def put(self, request: pb.PutRequest, call: Call) -> pb.PutResponse:
+        """Store one DAG."""
+        write = await self._threads.call(self._prepare_put, request, call.actor)
+        outcome = await self._write(write)
+        return pb.PutResponse(
+            result=answers.put_result(outcome.operations[0]), position=self._position(outcome)
+        )
+
+    async def put_batch(self, request: pb.PutBatchRequest, call: Call) -> pb.PutBatchResponse:
+        """Store several DAGs in one revision."""
+        write = await self._threads.call(self._prepare_batch, request, call.actor)
+        outcome = await self._write(write)
+        return pb.PutBatchResponse(
+            results=[answers.put_result(one) for one in outcome.operations],
+            deleted=[
+                answers.summary(one.change.revision, one.change.state) for one in outcome.deleted
+            ],
+            position=self._position(outcome),
+        )
+
+    async def delete(self, request: pb.DeleteRequest, call: Call) -> pb.DeleteResponse:
+        """Set a tombstone."""
+        key = check_key(request.namespace, request.dag_id)
+        operation = DeleteOperation(key, request.reason, requests.precondition(request))
+        outcome = await self._write(_single(key, operation, request, call))
+        change = outcome.operations[0].change
+        return pb.DeleteResponse(
+            summary=answers.summary(change.revision, change.state),
+            position=self._position(outcome),
+        )
+
+    async def restore(self, request: pb.RestoreRequest, call: Call) -> pb.RestoreResponse:
+        """Take a tombstone away."""
+        key = check_key(request.namespace, request.dag_id)
+        outcome = await self._write(_single(key, RestoreOperation(key), request, call))
+        change = outcome.operations[0].change
+        return pb.RestoreResponse(
+            summary=answers.summary(change.revision, change.state),
+            position=self._position(outcome),
+        )
+
+    async def report_parse(
+        self, request: pb.ReportParseRequest, call: Call
+    ) -> pb.ReportParseResponse:
+        """Replace parse errors of files."""
+        report = requests.parse_report(request, call.actor)
+        count = await self._threads.commit(self._catalog.report_parse, report)
+        return pb.ReportParseResponse(error_count=count)
+
+    async def _write(self, write: Write) -> WriteOutcome:
+        check_write(write)
+        if write.validate_only:
+            return await self._threads.call(self._catalog.rehearse, write)
+        return await self._group_commit.submit(write)
+
+    def _prepare_put(self, request: pb.PutRequest, actor: str) -> Write:
+        namespace = check_namespace(request.namespace)
+        try:
+            operation = prepare_put(
+                namespace, requests.put_item(request.item), self._catalog.limits
+            )
+        except (InvalidArgument, TooLarge) as error:
+            raise error.within("item") from error
+        return Write(
+            namespace=namespace,
+            actor=actor,
+            operations=(operation,),
+            request_id=request.request_id,
+            fingerprint=_fingerprint(request.request_id, request),
+            validate_only=request.validate_only,
+        )
+
+    def _prepare_batch(self, request: pb.PutBatchRequest, actor: str) -> Write:
+        namespace = check_namespace(request.namespace)
+        file = requests.replaced_file(request)
+        if not request.items and not file:
+            raise InvalidArgument("items", "must not be empty without `replace`")
+        items = [requests.put_item(one, default_source=request) for one in request.items]
+        return Write(
+            namespace=namespace,
+            actor=actor,
+            operations=prepare_batch(namespace, items, self._catalog.limits, file=file),
+            replace=file,
+            request_id=request.request_id,
+            fingerprint=_fingerprint(request.request_id, request),
+            validate_only=request.validate_only,
+        )
+
+    def _position(self, outcome: WriteOutcome) -> res.Position:
+        """Tell where a write left the catalog; a rehearsal got no revision."""
+        return answers.position(Position(self._epoch(), max(outcome.revision, 0)))
+
+
+def _single(
+    key: DagKey, operation: Operation, request: pb.DeleteRequest | pb.RestoreRequest, call: Call
+) -> Write:
+    return Write(
+        namespace=key.namespace,
+        actor=call.actor,
+        operations=(operation,),
+        request_id=request.request_id,
+        fingerprint=_fingerprint(request.request_id, request),
+    )
+
+
+def _fingerprint(request_id: str, request: Message) -> str:
+    return requests.fingerprint(request) if request_id else ""

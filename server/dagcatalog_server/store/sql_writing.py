@@ -1,0 +1,192 @@
+"""One writing transaction of a SQL store."""
+
+# ruff: noqa: D102 - catalog.ports documents the methods
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Integer,
+    column,
+    delete,
+    insert,
+    select,
+    update,
+    values,
+)
+
+from dagcatalog_server.catalog.model import Change, DagKey, ParseError, RequestRecord
+from dagcatalog_server.catalog.ports import StoreConflict
+from dagcatalog_server.store.sql_dialect import SqlDialect
+from dagcatalog_server.store.sql_reading import SqlSnapshot
+from dagcatalog_server.store.sql_rows import change_values
+from dagcatalog_server.store.sql_side_rows import parse_error_values, request_values
+from dagcatalog_server.store.sql_tables import (
+    FOREVER,
+    IS_HEAD,
+    change,
+    clock,
+    parse_error,
+    request,
+)
+from dagcatalog_server.store.texts import in_parts
+
+MAX_OVERTAKEN = 5_000  # rows a statement: 3 parameters each, and SQLite takes 32,766
+MAX_FILES = 500
+
+Place = tuple[int, int]
+"""Revision and ordinal: what names a row of the change log."""
+
+
+class SqlTransaction(SqlSnapshot):
+    """Reads and writes of one transaction; `ports.Transaction` says what each does.
+
+    It is optimistic: which row was each DAG's head is remembered when it is first read, without a
+    lock, and must still be so when `append` overtakes it. By then `tick` holds the clock's row, so
+    no other writer is between the test and the commit.
+    """
+
+    def __init__(self, connection: Connection, dialect: SqlDialect) -> None:
+        super().__init__(connection, dialect)
+        self._seen: dict[DagKey, Place | None] = {}
+
+    def heads(self, keys: Collection[DagKey]) -> Mapping[DagKey, Change]:
+        found = super().heads(keys)
+        for key in keys:
+            head = found.get(key)
+            self._seen.setdefault(key, _place(head) if head else None)
+        return found
+
+    def file_heads(self, namespace: str, bundle_name: str, file: str) -> Sequence[Change]:
+        found = super().file_heads(namespace, bundle_name, file)
+        for head in found:
+            self._seen.setdefault(head.key, _place(head))
+        return found
+
+    def lock(self) -> None:
+        self._connection.execute(select(clock.c.revision).with_for_update())
+
+    def tick(self, count: int) -> int:
+        bump = update(clock).values(revision=clock.c.revision + count)
+        ticked = self._connection.execute(bump.returning(clock.c.revision))
+        revision: int = ticked.scalar_one()
+        return revision
+
+    def append(self, changes: Sequence[Change]) -> None:
+        if not changes:
+            return
+        self.heads([each.key for each in changes if each.key not in self._seen])
+        untils = _untils(changes)
+        self._overtake(list(self._overtaken(changes)))
+        rows = map(change_values, changes, untils)
+        self._connection.execute(insert(change), list(rows))
+        self._seen |= {each.key: _place(each) for each in changes}
+
+    def remember(self, records: Sequence[RequestRecord]) -> None:
+        rows = [request_values(record) for record in records]
+        if rows:
+            self._connection.execute(insert(request), rows)
+
+    def forget_requests(self, before: datetime) -> None:
+        old = delete(request).where(request.c.created_at < before)
+        self._connection.execute(old)
+
+    def put_parse_errors(self, errors: Sequence[ParseError]) -> None:
+        rows = [parse_error_values(error) for error in _one_a_file(errors)]
+        if not rows:
+            return
+        put = self._dialect.insert(parse_error)
+        place = list(parse_error.primary_key.columns)
+        kept = {"first_at", *(part.name for part in place)}
+        put = put.on_conflict_do_update(
+            index_elements=place,
+            set_={c.name: put.excluded[c.name] for c in parse_error.c if c.name not in kept},
+        )
+        self._connection.execute(put, rows)
+
+    def clear_parse_errors(
+        self,
+        namespace: str,
+        bundle_name: str,
+        *,
+        files: Collection[str] | None = None,
+        keep: Collection[str] = (),
+    ) -> None:
+        of_bundle = (
+            parse_error.c.namespace == namespace,
+            parse_error.c.bundle_name == bundle_name,
+        )
+        if files is None:
+            # Read, not "NOT IN": a bundle may keep more files than a statement has parameters.
+            there = select(parse_error.c.file).where(*of_bundle)
+            files = self._connection.execute(there).scalars().all()
+        for part in in_parts(sorted(set(files) - set(keep)), MAX_FILES):
+            cleared = delete(parse_error).where(*of_bundle)
+            self._connection.execute(cleared.where(parse_error.c.file.in_(part)))
+
+    def _overtaken(self, changes: Sequence[Change]) -> Iterator[tuple[int, int, int]]:
+        """Give the stored heads that `changes` overtake, each with the revision that does."""
+        first: dict[DagKey, Change] = {}
+        for each in changes:
+            first.setdefault(each.key, each)
+        for key, each in first.items():
+            place = self._seen[key]
+            if place is not None:
+                yield (*place, each.revision)
+
+    def _overtake(self, overtaken: Sequence[tuple[int, int, int]]) -> None:
+        for start in range(0, len(overtaken), MAX_OVERTAKEN):
+            part = overtaken[start : start + MAX_OVERTAKEN]
+            seen = (
+                values(
+                    column("revision", BigInteger),
+                    column("ordinal", Integer),
+                    column("until_revision", BigInteger),
+                    name="seen_rows",
+                )
+                .data(part)
+                .cte("seen")
+            )
+            done = self._connection.execute(
+                update(change)
+                .values(until_revision=seen.c.until_revision)
+                .where(
+                    change.c.revision == seen.c.revision,
+                    change.c.ordinal == seen.c.ordinal,
+                    IS_HEAD,
+                )
+                # Counted by what comes back: Python's sqlite3 has no rowcount after WITH.
+                .returning(change.c.revision)
+            )
+            if len(done.all()) != len(part):
+                raise StoreConflict
+
+
+def _place(change_row: Change) -> Place:
+    return (change_row.revision, change_row.ordinal)
+
+
+def _untils(changes: Sequence[Change]) -> list[int]:
+    """Give each change's end: the revision of the next one of its DAG among them, or none."""
+    following: dict[DagKey, int] = {}
+    untils = []
+    for each in reversed(changes):
+        untils.append(following.get(each.key, FOREVER))
+        following[each.key] = each.revision
+    return untils[::-1]
+
+
+def _one_a_file(errors: Sequence[ParseError]) -> list[ParseError]:
+    """Keep the last error of each file, and its first time; sorted, so that writers never deadlock.
+
+    One INSERT may not meet the same row twice.
+    """
+    by_file: dict[tuple[str, str, str], ParseError] = {}
+    for error in errors:
+        place = (error.namespace, error.bundle_name, error.file)
+        earlier = by_file.get(place, error)
+        by_file[place] = replace(error, first_at=earlier.first_at)
+    return [by_file[place] for place in sorted(by_file)]
