@@ -1180,11 +1180,15 @@ class DiffResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    FROM_FIELD_NUMBER: _builtins.int
-    TO_FIELD_NUMBER: _builtins.int
+    OLDER_FIELD_NUMBER: _builtins.int
+    NEWER_FIELD_NUMBER: _builtins.int
     DIFFERENCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def to(self) -> _resources_pb2.DagSummary:
+    def older(self) -> _resources_pb2.DagSummary:
+        """The older side."""
+
+    @_builtins.property
+    def newer(self) -> _resources_pb2.DagSummary:
         """The newer side."""
 
     @_builtins.property
@@ -1194,12 +1198,13 @@ class DiffResponse(_message.Message):
     def __init__(
         self,
         *,
-        to: _resources_pb2.DagSummary | None = ...,
+        older: _resources_pb2.DagSummary | None = ...,
+        newer: _resources_pb2.DagSummary | None = ...,
         difference: Global___Difference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["difference", b"difference", "from", b"from", "to", b"to"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["difference", b"difference", "newer", b"newer", "older", b"older"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["difference", b"difference", "from", b"from", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["difference", b"difference", "newer", b"newer", "older", b"older"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

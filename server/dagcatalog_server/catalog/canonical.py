@@ -4,8 +4,9 @@ Canonical is what Python's own `json` writes with sorted keys, no spaces and non
 as they are: the language of every Airflow, so a producer can make it without a library of ours.
 Integers keep all their digits and `\u0000` stays. docs/reference/canonical-json.md has the rules.
 
-orjson does the common case four times faster: if it writes a document exactly as it came, the
-document was canonical already. Everything else, and every error, goes through the strict reader.
+If orjson writes a document exactly as it came, the document was canonical already, and that is found
+out five times faster than by the strict reader (benchmarks/canonical_json.py), through which
+everything else goes, and every error.
 """
 
 import json

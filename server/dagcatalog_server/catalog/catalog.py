@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dagcatalog_server.catalog.committing import Result, commit_writes, rehearse_write
+from dagcatalog_server.catalog.difference import Difference
+from dagcatalog_server.catalog.diffing import DiffAnswer, diff_versions, diff_with_head
 from dagcatalog_server.catalog.listing import (
     ListAnswer,
     ListRequest,
@@ -61,6 +63,16 @@ class Catalog:
         """Tell what a write would do; write nothing."""
         with self._store.read() as snapshot:
             return rehearse_write(snapshot, write, self._now())
+
+    def diff(self, key: DagKey, from_version: int, to_version: int) -> DiffAnswer:
+        """Compare two versions of a DAG."""
+        with self._store.read() as snapshot:
+            return diff_versions(snapshot, key, from_version, to_version)
+
+    def diff_with_head(self, key: DagKey, document: bytes) -> Difference | None:
+        """Compare a canonical document with the head of its DAG."""
+        with self._store.read() as snapshot:
+            return diff_with_head(snapshot, key, document)
 
     def get(self, query: GetQuery, min_position: Position | None = None) -> GetAnswer:
         """Read one DAG."""

@@ -1,6 +1,7 @@
 """Commits a group of writes in one transaction: blobs first, the clock last."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dagcatalog_server.catalog.errors import CatalogError, CatalogUnavailable
@@ -40,10 +41,10 @@ def commit_writes(store: Store, writes: Sequence[Write], now: datetime) -> list[
 
 
 def rehearse_write(snapshot: Snapshot, write: Write, now: datetime) -> WriteOutcome:
-    """Tell what a write would do. Revisions that it would get are negative."""
+    """Tell what a write would do. States that it would make have no revision yet (negative)."""
     plan = Plan(snapshot, now)
     plan.prefetch([write])
-    return plan.add(write)
+    return replace(plan.add(write), revision=snapshot.clock().revision)
 
 
 def _commit(transaction: Transaction, writes: Sequence[Write], now: datetime) -> list[Result]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from dagcatalog.v1 import catalog_service_pb2 as pb
-from dagcatalog.v1 import resources_pb2 as res
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from dagcatalog.v1 import catalog_service_pb2 as pb
+from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_server.catalog.catalog import Standing
 from dagcatalog_server.catalog.errors import CatalogError
 from dagcatalog_server.catalog.model import (

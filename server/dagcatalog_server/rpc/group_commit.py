@@ -1,8 +1,8 @@
 """Coalesces concurrent writes into one transaction (group commit).
 
 While one group is being committed the next gathers; under load a commit is shared by dozens of
-writes, each with a revision and an outcome of its own. Measured: 6 to 13 times the commits/s of
-one transaction a write (docs/reference/performance.md will print it).
+writes, each with a revision and an outcome of its own: on SQLite 6 times the Puts/s of a transaction
+each in groups of 16, 9 times in groups of 64 (benchmarks/group_commit.py).
 """
 
 import asyncio

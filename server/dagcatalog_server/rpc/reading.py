@@ -6,7 +6,6 @@ from datetime import datetime
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import resources_pb2 as res
-
 from dagcatalog_server.catalog.catalog import Catalog
 from dagcatalog_server.catalog.errors import CatalogError
 from dagcatalog_server.catalog.listing import ListRequest
@@ -21,6 +20,7 @@ from dagcatalog_server.catalog.reading import (
 )
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
+from dagcatalog_server.rpc.differences import difference
 from dagcatalog_server.rpc.threads import Threads
 
 MESSAGE_BYTES = (
@@ -128,6 +128,18 @@ class ReadingMethods:
             next_page_token=answer.next_token,
             total_size=answer.total,
             position=answers.position(answer.position),
+        )
+
+    async def diff(self, request: pb.DiffRequest, call: Call) -> pb.DiffResponse:
+        """Compare two versions of a DAG."""
+        key = check_key(request.namespace, request.dag_id)
+        answer = await self._threads.call(
+            self._catalog.diff, key, request.from_version, request.to_version
+        )
+        return pb.DiffResponse(
+            older=answers.summary(answer.older.revision, answer.older.state),
+            newer=answers.summary(answer.newer.revision, answer.newer.state),
+            difference=difference(answer.difference),
         )
 
     async def list_parse_errors(

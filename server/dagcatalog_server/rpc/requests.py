@@ -2,10 +2,10 @@
 
 import hashlib
 
-from dagcatalog.v1 import catalog_service_pb2 as pb
-from dagcatalog.v1 import resources_pb2 as res
 from google.protobuf.message import Message
 
+from dagcatalog.v1 import catalog_service_pb2 as pb
+from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_server.catalog.errors import InvalidArgument, NotImplementedYet
 from dagcatalog_server.catalog.listing import Page
 from dagcatalog_server.catalog.model import (

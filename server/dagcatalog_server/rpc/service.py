@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 
 import grpc
-from dagcatalog.v1 import catalog_service_pb2 as pb
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog_server.catalog.errors import NotImplementedYet
 from dagcatalog_server.rpc.call import Call, Handler, Stream, Unary, stream_handler, unary_handler
 from dagcatalog_server.rpc.reading import ReadingMethods
@@ -28,6 +28,7 @@ def generic_handler(
         "Get": reading.get,
         "List": reading.list,
         "ListVersions": reading.list_versions,
+        "Diff": reading.diff,
         "Delete": writing.delete,
         "Restore": writing.restore,
         "ReportParse": writing.report_parse,

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import resources_pb2 as res
-
 from dagcatalog_server.catalog.catalog import Catalog
 from dagcatalog_server.catalog.model import Change, ChangeKind
 from dagcatalog_server.catalog.query import StateRow

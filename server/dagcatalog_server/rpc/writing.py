@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 
-from dagcatalog.v1 import catalog_service_pb2 as pb
-from dagcatalog.v1 import resources_pb2 as res
 from google.protobuf.message import Message
 
+from dagcatalog.v1 import catalog_service_pb2 as pb
+from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_server.catalog.catalog import Catalog
+from dagcatalog_server.catalog.difference import Difference
 from dagcatalog_server.catalog.errors import InvalidArgument, TooLarge
 from dagcatalog_server.catalog.model import DagKey, Position
 from dagcatalog_server.catalog.names import check_key, check_namespace
 from dagcatalog_server.catalog.writes import (
     DeleteOperation,
     Operation,
+    PutOperation,
     RestoreOperation,
     Write,
     WriteOutcome,
@@ -22,6 +24,7 @@ from dagcatalog_server.catalog.writes import (
 )
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
+from dagcatalog_server.rpc.differences import difference
 from dagcatalog_server.rpc.group_commit import GroupCommit
 from dagcatalog_server.rpc.threads import Threads
 
@@ -45,9 +48,12 @@ class WritingMethods:
         """Store one DAG."""
         write = await self._threads.call(self._prepare_put, request, call.actor)
         outcome = await self._write(write)
-        return pb.PutResponse(
+        answer = pb.PutResponse(
             result=answers.put_result(outcome.operations[0]), position=self._position(outcome)
         )
+        if write.validate_only and (found := await self._threads.call(self._difference, write)):
+            answer.difference.CopyFrom(difference(found))
+        return answer
 
     async def put_batch(self, request: pb.PutBatchRequest, call: Call) -> pb.PutBatchResponse:
         """Store several DAGs in one revision."""
@@ -90,6 +96,12 @@ class WritingMethods:
         count = await self._threads.commit(self._catalog.report_parse, report)
         return pb.ReportParseResponse(error_count=count)
 
+    def _difference(self, write: Write) -> Difference | None:
+        operation = write.operations[0]
+        if not isinstance(operation, PutOperation):
+            return None
+        return self._catalog.diff_with_head(operation.key, operation.document.raw)
+
     async def _write(self, write: Write) -> WriteOutcome:
         check_write(write)
         if write.validate_only:
@@ -130,8 +142,8 @@ class WritingMethods:
         )
 
     def _position(self, outcome: WriteOutcome) -> res.Position:
-        """Tell where a write left the catalog; a rehearsal got no revision."""
-        return answers.position(Position(self._epoch(), max(outcome.revision, 0)))
+        """Tell where a write left the catalog, or where a rehearsal met it."""
+        return answers.position(Position(self._epoch(), outcome.revision))
 
 
 def _single(

@@ -42,6 +42,7 @@ def postgres_engine(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=pool_timeout_s,
+        hide_parameters=True,  # errors are logged; what is stored is not
         pool_pre_ping=True,
         isolation_level="READ COMMITTED",
         connect_args={"connect_timeout": connect_timeout_s, "client_encoding": "utf8"},

@@ -16,4 +16,7 @@ def translate_errors(
 
     @event.listens_for(engine, "handle_error")
     def _translate(context: ExceptionContext) -> BaseException | None:
-        return translate(context.original_exception)  # what is returned is raised instead
+        error = context.original_exception
+        if isinstance(error, ValueError):  # a text that cannot be stored; SQLAlchemy wraps some
+            return ValueError(str(error))
+        return translate(error)  # what is returned is raised instead

@@ -38,6 +38,7 @@ def sqlite_engine(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=pool_timeout_s,
+        hide_parameters=True,  # errors are logged; what is stored is not
         # Autocommit to the driver: otherwise it begins transactions by itself, too late for a
         # snapshot and not IMMEDIATE. _begin does it instead, as SQLAlchemy's manual describes.
         connect_args={"timeout": busy_timeout_s, "isolation_level": None},
