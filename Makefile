@@ -19,7 +19,7 @@ $(AIRFLOW_VENV)/ready: requirements/airflow.txt pyproject.toml tools/make-venv
 	PYTHON=$$(tools/find-python 3.13) tools/make-venv .venvs/py313 -c requirements/constraints.txt -e '.[server,cli,test]'
 	touch $@
 
-.PHONY: help setup setup-airflow demo test check format lint types imports proto drift breaking \
+.PHONY: help setup setup-airflow demo test check format lint types imports proto release-contract drift bench \
 	test-airflow test-faults test-py313 test-matrix constraints clean
 
 help: ## Show this list
@@ -47,7 +47,7 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/buf format --diff --exit-code
 	$(BIN)/buf lint
-	tools/check-breaking $(BIN)/buf
+	$(BIN)/buf breaking --against proto/released.binpb
 
 types: .venv/ready
 	$(BIN)/mypy
@@ -57,6 +57,14 @@ imports: .venv/ready
 
 proto: ## Generate the protobuf stubs again
 	tools/generate-stubs proto
+
+release-contract: .venv/ready ## Make what was added to the contract part of the released one
+	test ! -e proto/released.binpb || $(BIN)/buf breaking --against proto/released.binpb
+	$(BIN)/buf build --exclude-source-info -o proto/released.binpb
+
+bench: .venv/ready ## Every benchmark, one after the other
+	$(BIN)/python -m benchmarks.canonical_json
+	$(BIN)/python -m benchmarks.group_commit
 
 drift: ## Show that the committed stubs are what `make proto` makes
 	rm -rf build/stubs
