@@ -1,0 +1,58 @@
+"""The options of a channel, the same for both shells."""
+
+import json
+from collections.abc import Mapping
+
+from dagcatalog_client.version import __version__
+
+MAX_MESSAGE_BYTES = 64 * 1024**2
+"""Both ways; the largest document is 16 MiB, a batch holds several."""
+
+KEEPALIVE_INTERVAL_MS = 30_000
+KEEPALIVE_TIMEOUT_MS = 10_000
+"""A peer that vanished is noticed within 30 + 10 s; pings are sent during calls only."""
+
+ATTEMPTS = 4
+"""The first call and three retries, after about 0.1, 0.2 and 0.4 s (grpc adds ±20 % jitter)."""
+
+ChannelOption = tuple[str, str | int]
+
+
+def options(overrides: Mapping[str, str | int]) -> tuple[ChannelOption, ...]:
+    """Return grpc's channel arguments; `overrides` wins."""
+    return tuple({**_defaults(), **overrides}.items())
+
+
+def _defaults() -> Mapping[str, str | int]:
+    return {
+        "grpc.service_config": service_config(),
+        "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+        "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+        # A request over this buffer (256 KiB by default) would never be retried.
+        "grpc.per_rpc_retry_buffer_size": MAX_MESSAGE_BYTES,
+        "grpc.keepalive_time_ms": KEEPALIVE_INTERVAL_MS,
+        "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+        # A watch sends nothing: the default of two pings without data would end its keepalive.
+        "grpc.http2.max_pings_without_data": 0,
+        "grpc.primary_user_agent": f"dagcatalog-client/{__version__}",
+    }
+
+
+def service_config() -> str:
+    """Return grpc's service config: every replica in turn, retries on UNAVAILABLE only.
+
+    Writes are retried too: each carries a request_id, and the server answers a repeated one with
+    its first outcome. https://github.com/grpc/grpc/blob/master/doc/service_config.md
+    """
+    retries = {
+        "maxAttempts": ATTEMPTS,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "2s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE"],
+    }
+    method = {
+        "name": [{"service": "dagcatalog.v1.CatalogService"}],
+        "retryPolicy": retries,
+    }
+    return json.dumps({"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [method]})

@@ -1,0 +1,1 @@
+"""`dagctl`, the terminal tool: needs the extra `cli` (click, rich, pyyaml)."""

@@ -1,0 +1,29 @@
+"""`Client`: the catalog, for threads."""
+
+from dagcatalog_client.shells.sync_listings import SyncListings
+from dagcatalog_client.shells.sync_reads import SyncReads
+from dagcatalog_client.shells.sync_watch import Watch
+from dagcatalog_client.shells.sync_writes import SyncWrites
+
+__all__ = ["Client", "Watch"]
+
+
+class Client(SyncWrites, SyncReads, SyncListings):
+    """A blocking client; safe to share between threads, not across a fork.
+
+    `address` is a gRPC target, `host:port` or `dns:///name:port`; left out, it is
+    `DAGCATALOG_ADDRESS` or 127.0.0.1:50051. `namespace`: `DAGCATALOG_NAMESPACE` or "default".
+    `timeout_s` is the deadline of calls that name none (15 s for reads, 30 s for writes, 120 s for
+    batches if it is left out too). `channel_options` are added to grpc's channel arguments.
+
+    Nothing is opened before the first call. Calls are retried while the catalog is UNAVAILABLE,
+    three times within about a second; writes too, since each carries a request_id. A read is at
+    least as new as any answer before it (`position`), whichever replica answers.
+
+    Example:
+        ```python
+        with Client("127.0.0.1:50051") as client:
+            print(client.status().position)
+        ```
+
+    """

@@ -1,0 +1,1 @@
+"""The two ways to wait for a call: blocking and asyncio. They decide nothing."""

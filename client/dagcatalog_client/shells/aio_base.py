@@ -1,0 +1,164 @@
+"""The asyncio shell: owns the channel and awaits calls."""
+
+import asyncio
+import weakref
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import grpc
+import grpc.aio
+
+from dagcatalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
+from dagcatalog_client import channel, failures, settings
+from dagcatalog_client.calls.call import (
+    AnswerT,
+    Call,
+    Caller,
+    ItemT,
+    Page,
+    PagedT,
+    RequestT,
+    ResponseT,
+    following,
+)
+from dagcatalog_client.errors import Cancelled, CatalogError, ClientClosed
+from dagcatalog_client.model import Position
+
+if TYPE_CHECKING:  # the twin stub is there for type checkers only
+    from dagcatalog.v1.catalog_service_pb2_grpc import CatalogServiceAsyncStub
+
+
+CallT = TypeVar("CallT", bound="grpc.aio.Call")
+
+
+class AioShell:
+    """A channel that is opened at the first call, and closed with the client."""
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        namespace: str | None = None,
+        timeout_s: float | None = None,
+        channel_options: Mapping[str, str | int] | None = None,
+    ) -> None:
+        self._caller = Caller(settings.resolve(address, namespace), timeout_s)
+        self._channel_options = channel.options(channel_options or {})
+        self._channel: grpc.aio.Channel | None = None
+        self._opened_stub: CatalogServiceAsyncStub | None = None
+        self._calls: weakref.WeakSet[grpc.aio.Call] = weakref.WeakSet()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def address(self) -> str:
+        """Where the catalog is."""
+        return self._caller.settings.address
+
+    @property
+    def namespace(self) -> str:
+        """Airflow deployment that calls mean when they name none."""
+        return self._caller.settings.namespace
+
+    @property
+    def position(self) -> Position | None:
+        """The newest position seen; reads are at least as new. None before the first answer."""
+        return self._caller.last_seen.position
+
+    def forget_position(self) -> None:
+        """Begin anew after `OtherEpoch`: the catalog was restored, and reads go on from there."""
+        self._caller.last_seen.forget()
+
+    async def close(self) -> None:
+        """Close the channel; calls under way fail with `Cancelled`. May be called twice."""
+        self._closed = True
+        # grpc finds the calls of a channel by looking at tasks' stacks, and misses most.
+        for call in list(self._calls):
+            call.cancel()
+        if self._channel is not None:
+            await self._channel.close()
+
+    @property
+    def _stub(self) -> "CatalogServiceAsyncStub":
+        if self._closed:
+            raise ClientClosed("the client is closed")
+        if self._opened_stub is None:
+            self._channel = grpc.aio.insecure_channel(self.address, options=self._channel_options)
+            self._opened_stub = CatalogServiceStub(self._channel)
+        return self._opened_stub
+
+    async def _unary(
+        self,
+        method: "grpc.aio.UnaryUnaryMultiCallable[RequestT, ResponseT]",
+        call: Call[RequestT, ResponseT, AnswerT],
+    ) -> AnswerT:
+        try:
+            response = await self._under_way(method(call.request, timeout=call.timeout_s))
+        except asyncio.CancelledError as error:
+            if task_is_cancelled():
+                raise
+            raise closed_meanwhile() from error
+        except grpc.aio.AioRpcError as error:
+            raise self._failure(error) from error
+        return call.read(response)
+
+    async def _pages(
+        self,
+        method: "grpc.aio.UnaryUnaryMultiCallable[PagedT, ResponseT]",
+        call: Call[PagedT, ResponseT, Page[ItemT]],
+    ) -> AsyncIterator[ItemT]:
+        page = await self._unary(method, call)
+        for item in page.items:
+            yield item
+        while page.next_page_token:
+            page = await self._unary(method, following(call, page.next_page_token))
+            for item in page.items:
+                yield item
+
+    async def _stream(
+        self,
+        method: "grpc.aio.UnaryStreamMultiCallable[RequestT, ResponseT]",
+        call: Call[RequestT, ResponseT, AnswerT],
+    ) -> AsyncIterator[AnswerT]:
+        responses = self._under_way(method(call.request, timeout=call.timeout_s))
+        try:
+            async for response in responses:
+                yield call.read(response)
+        except asyncio.CancelledError as error:
+            if task_is_cancelled():
+                raise
+            raise closed_meanwhile() from error
+        except grpc.aio.AioRpcError as error:
+            raise self._failure(error) from error
+        finally:
+            responses.cancel()
+
+    def _under_way(self, call: CallT) -> CallT:
+        """Remember a call until it is done with, so that `close` can end it."""
+        self._calls.add(call)
+        return call
+
+    def _failure(self, error: grpc.aio.AioRpcError) -> CatalogError:
+        return failures.from_rpc(error, self.address)
+
+
+def task_is_cancelled() -> bool:
+    """Tell the task's own cancellation from the one that grpc raises for a call that was ended."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def closed_meanwhile() -> Cancelled:
+    """Return the error of a call that `close` ended."""
+    return Cancelled("the client was closed during the call")

@@ -1,0 +1,168 @@
+"""What the package offers: its names, the parity of its two clients, its lightness."""
+
+import inspect
+import re
+import subprocess
+import sys
+
+import pytest
+
+import dagcatalog_client
+from dagcatalog_client import AsyncClient, Client
+from dagcatalog_client.shells.aio_watch import AsyncWatch
+from dagcatalog_client.shells.sync_watch import Watch
+
+PUBLIC = [
+    "AsyncClient",
+    "AsyncWatch",
+    "BatchResult",
+    "BatchedDag",
+    "BlobCorrupt",
+    "Bookmark",
+    "Cancelled",
+    "CatalogError",
+    "Change",
+    "ChangeClass",
+    "ChangeKind",
+    "ChangeSet",
+    "Client",
+    "ClientClosed",
+    "Conflict",
+    "Consistency",
+    "ConsumerStatus",
+    "ContentNotFound",
+    "Dag",
+    "DagFilter",
+    "DagNotFound",
+    "DagPage",
+    "DagProfile",
+    "DagSelector",
+    "DagSummary",
+    "DagVersion",
+    "DagView",
+    "DatabaseUnavailable",
+    "DeadlineExceeded",
+    "DeletedFilter",
+    "Dependency",
+    "Document",
+    "InternalError",
+    "InvalidArgument",
+    "LimitExceeded",
+    "NamespaceStatus",
+    "NotDeleted",
+    "NotFound",
+    "NotImplementedYet",
+    "OtherEpoch",
+    "OutOfRange",
+    "ParseError",
+    "ParseErrorKind",
+    "ParseFailure",
+    "ParseResult",
+    "PermissionDenied",
+    "Position",
+    "Precondition",
+    "PreconditionFailed",
+    "Provenance",
+    "PutItem",
+    "PutOutcome",
+    "PutResult",
+    "ReplaceFile",
+    "RequestIdReused",
+    "RevisionCompacted",
+    "RevisionInFuture",
+    "Schedule",
+    "ScheduleKind",
+    "StatePage",
+    "Status",
+    "StorageFull",
+    "TooLarge",
+    "Unauthenticated",
+    "Unavailable",
+    "VersionNotFound",
+    "Watch",
+    "WatchEvent",
+    "WatcherTooSlow",
+    "WriteResult",
+    "__version__",
+]
+
+CALLS = [
+    "put",
+    "put_batch",
+    "delete",
+    "restore",
+    "report_parse",
+    "get",
+    "get_batch",
+    "status",
+    "list",
+    "list_page",
+    "list_versions",
+    "list_parse_errors",
+    "watch",
+]
+
+
+def test_the_exported_names_are_these() -> None:
+    assert sorted(dagcatalog_client.__all__) == sorted(PUBLIC)
+    assert all(hasattr(dagcatalog_client, name) for name in PUBLIC)
+
+
+def test_both_clients_have_the_same_names() -> None:
+    assert _public(Client) == _public(AsyncClient)
+    assert set(CALLS) <= _public(Client)
+    assert _public(Watch) == _public(AsyncWatch)
+
+
+@pytest.mark.parametrize("name", [*CALLS, "__init__", "close", "forget_position"])
+def test_both_clients_take_the_same_arguments(name: str) -> None:
+    blocking = inspect.signature(getattr(Client, name))
+    waiting = inspect.signature(getattr(AsyncClient, name))
+    assert list(blocking.parameters.values()) == list(waiting.parameters.values())
+    assert _as_sync(str(waiting.return_annotation)) == str(blocking.return_annotation)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_both_clients_say_the_same_of_a_call(name: str) -> None:
+    waiting = inspect.getdoc(getattr(AsyncClient, name)) or ""
+    assert _as_sync(waiting) == inspect.getdoc(getattr(Client, name))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_call_has_a_deadline_and_an_example(name: str) -> None:
+    call = getattr(Client, name)
+    assert inspect.signature(call).parameters["timeout_s"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert "```python" in (inspect.getdoc(call) or "")
+
+
+def test_importing_the_client_imports_neither_the_tool_nor_the_server() -> None:
+    program = (
+        "import sys, logging, dagcatalog_client;"
+        "heavy = {'click', 'rich', 'yaml', 'dagcatalog_server', 'sqlalchemy'} & set(sys.modules);"
+        "assert not heavy, heavy;"
+        "assert logging.getLogger().handlers == []"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
+
+
+def test_dagctl_without_its_extra_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['rich'] = None\n"
+        "from dagcatalog_client.__main__ import main\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == 'dagctl needs the extra "cli": pip install "dagcatalog[cli]"\n'
+
+
+def _public(kind: type) -> set[str]:
+    return {name for name in dir(kind) if not name.startswith("_")}
+
+
+def _as_sync(text: str) -> str:
+    text = re.sub(r"\(await (client\.\w+\([^()]*\))\)\.", r"\1.", text)
+    text = re.sub(r"\b(await|async) ", "", text)
+    return re.sub(r"Async(Iterator|Watch)", r"\1", text).replace("aio_watch", "sync_watch")
