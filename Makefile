@@ -72,7 +72,7 @@ drift: ## Show that the committed stubs are what `make proto` makes
 	for file in build/stubs/dagcatalog/v1/*; do cmp "$$file" "proto/dagcatalog/v1/$${file##*/}" || exit 1; done
 
 test-airflow: .venv/ready $(AIRFLOW_VENV)/ready ## Airflow's own DAGs through the catalog (its own environment)
-	$(BIN)/python -m pytest tests/airflow -m airflow
+	$(BIN)/python -m pytest tests/airflow tests/e2e/test_demo.py -m airflow
 
 test-faults: .venv/ready ## Kills and floods, in full: some minutes
 	$(BIN)/python -m pytest tests/faults -m faults

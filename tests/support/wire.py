@@ -85,10 +85,10 @@ class Refusal:
     reason: str = ""
     domain: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
-    fields: Sequence[str] = ()
+    fields: Sequence[str] = field(default_factory=list)
     request_id: str = ""
     retry_after_s: float = 0.0
-    details: Sequence[str] = ()
+    details: Sequence[str] = field(default_factory=list)
     """Names of the detail messages."""
 
 
@@ -125,7 +125,7 @@ def _details(status: status_pb2.Status) -> dict[str, Any]:
         "fields": [one.field for one in bad.field_violations],
         "request_id": request.request_id,
         "retry_after_s": retry.retry_delay.ToMicroseconds() / 1e6,
-        "details": [detail.type_url.rpartition(".")[2] for detail in status.details],
+        "details": [detail.type_url.rpartition("/")[2] for detail in status.details],
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from dagcatalog_server.catalog.catalog import Catalog
 from dagcatalog_server.catalog.committing import Result
@@ -21,7 +22,6 @@ from dagcatalog_server.catalog.writes import (
     prepare_batch,
     prepare_put,
 )
-
 from tests.support.dags import dag_document
 from tests.support.documents import Tree, as_bytes
 
@@ -37,10 +37,10 @@ def put_operation(
     provenance: Provenance = Provenance(),
     labels: Mapping[str, str] | None = None,
     precondition: Precondition | None = None,
-    **fields: str,
+    **fields: Any,  # arguments of dag_document
 ) -> PutOperation:
     """Check a Put of a document; `fields` are of `dag_document`."""
-    tree = document or dag_document(dag_id, **fields)  # type: ignore[arg-type] # texts only
+    tree = document or dag_document(dag_id, **fields)
     item = PutItem(dag_id, as_bytes(tree), source, provenance, labels, precondition)
     return prepare_put(namespace, item, WriteLimits())
 
@@ -57,9 +57,9 @@ def write(
     return Write(namespace, actor, operations, replace, request_id, fingerprint=body)
 
 
-def put(dag_id: str, *, request_id: str = "", body: str = "", **how: object) -> Write:
+def put(dag_id: str, *, request_id: str = "", body: str = "", **how: Any) -> Write:
     """Make a write of one Put."""
-    operation = put_operation(dag_id, **how)  # type: ignore[arg-type] # the same arguments
+    operation = put_operation(dag_id, **how)
     return write(operation, request_id=request_id, body=body, namespace=operation.key.namespace)
 
 
@@ -74,10 +74,10 @@ def restore(dag_id: str, *, request_id: str = "") -> Write:
     return write(RestoreOperation(DagKey("default", dag_id)), request_id=request_id)
 
 
-def replace_file(file: str, *dag_ids: str, bundle: str = "", **how: str) -> Write:
+def replace_file(file: str, *dag_ids: str, bundle: str = "", **how: Any) -> Write:
     """Make the write that says: these are all DAGs of a file."""
     ref = FileRef(bundle, file)
-    items = [PutItem(one, as_bytes(dag_document(one, **how))) for one in dag_ids]  # type: ignore[arg-type] # texts only
+    items = [PutItem(one, as_bytes(dag_document(one, **how))) for one in dag_ids]
     return write(*prepare_batch("default", items, WriteLimits(), file=ref), replace=ref)
 
 

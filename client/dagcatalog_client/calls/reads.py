@@ -19,6 +19,7 @@ from dagcatalog_client.model import (
     DagProfile,
     DagSelector,
     DagView,
+    Diff,
     Position,
     Status,
 )
@@ -76,6 +77,25 @@ def get_batch(
     )
     read = caller.seeing(_batched(asked))
     return Call(request, caller.timeout(timeout_s, BATCH_TIMEOUT_S), read)
+
+
+def diff(
+    caller: Caller,
+    dag_id: str,
+    *,
+    from_version: int | None,
+    to_version: int | None,
+    namespace: str | None,
+    timeout_s: float | None,
+) -> Call[pb.DiffRequest, pb.DiffResponse, Diff]:
+    """Compare two versions of one DAG."""
+    request = pb.DiffRequest(
+        namespace=caller.namespace(namespace),
+        dag_id=dag_id,
+        from_version=from_version or 0,
+        to_version=to_version or 0,
+    )
+    return Call(request, caller.timeout(timeout_s, READ_TIMEOUT_S), answers.diff)
 
 
 def status(

@@ -37,7 +37,7 @@ def put(
         request_id=request_id or caller.new_request_id(),
         validate_only=validate_only,
     )
-    read = caller.seeing(_put_result)
+    read = caller.seeing(answers.put_response)
     return Call(request, caller.timeout(timeout_s, WRITE_TIMEOUT_S), read)
 
 
@@ -127,10 +127,6 @@ def report_parse(
         complete=complete,
     )
     return Call(request, caller.timeout(timeout_s, WRITE_TIMEOUT_S), _error_count)
-
-
-def _put_result(response: pb.PutResponse) -> PutResult:
-    return answers.put_result(response.result, response.position)
 
 
 def _write_result(response: pb.DeleteResponse | pb.RestoreResponse) -> WriteResult:

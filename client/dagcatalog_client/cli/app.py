@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "get": "get:get",
     "list": "listing:list_dags",
     "history": "history:history",
+    "diff": "diff:diff",
     "watch": "watch:watch",
     "delete": "delete:delete",
     "restore": "delete:restore",

@@ -23,6 +23,7 @@ Exit codes:
     4  a precondition failed, or something else is there
     5  the catalog is unavailable, or gave no answer in time
   130  interrupted
+  141  the reader of the output left: broken pipe
 """
 
 _CODES: Mapping[type[errors.CatalogError], int] = {

@@ -8,8 +8,9 @@ from typing import BinaryIO
 import click
 
 from dagcatalog_client.cli.context import Context, Output, pass_context
+from dagcatalog_client.cli.differences import print_difference
 from dagcatalog_client.cli.plain import emit
-from dagcatalog_client.model import Precondition, PutResult
+from dagcatalog_client.model import Precondition, Provenance, PutResult
 
 
 @click.command("put")
@@ -21,13 +22,21 @@ from dagcatalog_client.model import Precondition, PutResult
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The DAG file's text, for code views.",
 )
+@click.option("--bundle", default="", help="Name of the bundle it comes from.")
+@click.option(
+    "--file",
+    "bundle_file",
+    default="",
+    metavar="PATH",
+    help="The DAG file, as a path inside the bundle. Default: what the document says.",
+)
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="May be repeated.")
 @click.option(
     "--expect-version",
     type=click.IntRange(min=0),
     help="Write only if this is the head's version; 0: only if there is no such DAG.",
 )
-@click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; show what would change.")
 @pass_context
 def put(
     context: Context,
@@ -35,6 +44,8 @@ def put(
     file: BinaryIO,
     dag_id: str | None,
     source_file: Path | None,
+    bundle: str,
+    bundle_file: str,
     labels: Sequence[str],
     expect_version: int | None,
     dry_run: bool,
@@ -49,6 +60,7 @@ def put(
             dag_id or _dag_id_in(document),
             document,
             source=None if source_file is None else _text(source_file),
+            provenance=_provenance(bundle, bundle_file),
             labels=_pairs(labels),
             precondition=None if expect_version is None else Precondition(expect_version),
             validate_only=dry_run,
@@ -65,6 +77,8 @@ def _show(context: Context, result: PutResult, *, dry_run: bool) -> None:
             click.echo(
                 f"{result.summary.dag_id}: {done}{outcome}, version {result.summary.version}{at}"
             )
+            if result.difference is not None:
+                print_difference(context.console, result.difference)
         case Output.NAME:
             click.echo(result.summary.dag_id)
         case _:
@@ -86,6 +100,10 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise click.UsageError(f"{path} is not UTF-8 text") from error
+
+
+def _provenance(bundle: str, file: str) -> Provenance | None:
+    return Provenance(bundle_name=bundle, file=file) if bundle or file else None
 
 
 def _pairs(labels: Sequence[str]) -> dict[str, str]:

@@ -9,9 +9,9 @@ from rich.text import Text
 from dagcatalog_client.cli.context import Context, Output, pass_context
 from dagcatalog_client.cli.plain import emit_line
 from dagcatalog_client.cli.tables import cell, time_text
-from dagcatalog_client.client import Watch
+from dagcatalog_client.client import Client, Watch
 from dagcatalog_client.errors import Unavailable
-from dagcatalog_client.model import Bookmark, Change, ChangeSet, DagSummary, StatePage
+from dagcatalog_client.model import Bookmark, Change, ChangeSet, DagSummary, Position, StatePage
 
 STYLES = {"CREATED": "green", "RESTORED": "green", "DELETED": "red", "NEW_VERSION": "yellow"}
 
@@ -28,18 +28,26 @@ def watch(
     """Print one line for each change, until interrupted."""
     if after is not None and initial:
         raise click.UsageError("give --after or --initial, not both")
-    namespaces = [context.namespace]
     with (
         context.client() as client,
         client.watch(
-            namespaces=namespaces,
+            namespaces=[context.namespace],
             dag_id_prefix=prefix,
-            after=after,
+            after=None if initial else _start(context, client, after),
             initial_state=initial,
             timeout_s=context.timeout_s,
         ) as events,
     ):
         _follow(context, events, count)
+
+
+def _start(context: Context, client: Client, after: int | None) -> Position | int:
+    """Return where to begin: a place that is known, so that nothing after this line is missed."""
+    if after is not None:
+        return after
+    position = client.status().position
+    context.notes.print(f"watching from revision {position.revision}")
+    return position
 
 
 def _follow(context: Context, events: Watch, count: int | None) -> None:

@@ -1,5 +1,6 @@
 """From protobuf to the model: what the catalog answers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from google.protobuf.json_format import MessageToDict
@@ -8,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_client import model
+from dagcatalog_client.convert.differences import difference
 from dagcatalog_client.position import Position
 
 
@@ -84,6 +86,21 @@ def put_result(message: pb.PutResult, at: res.Position) -> model.PutResult:
         outcome=model.PutOutcome(message.outcome),
         summary=summary(message.summary),
         position=position(at),
+    )
+
+
+def put_response(message: pb.PutResponse) -> model.PutResult:
+    """Convert what a Put did, or would do."""
+    done = put_result(message.result, message.position)
+    if not message.HasField("difference"):
+        return done
+    return replace(done, difference=difference(message.difference))
+
+
+def diff(message: pb.DiffResponse) -> model.Diff:
+    """Convert two versions and how they differ."""
+    return model.Diff(
+        summary(message.older), summary(message.newer), difference(message.difference)
     )
 
 

@@ -24,6 +24,13 @@ from dagcatalog_client.model.dags import (
     Provenance,
     Schedule,
 )
+from dagcatalog_client.model.differences import (
+    Diff,
+    Difference,
+    EdgeDifference,
+    FieldDifference,
+    TaskDifference,
+)
 from dagcatalog_client.model.enums import (
     ChangeClass,
     ChangeKind,
@@ -31,6 +38,7 @@ from dagcatalog_client.model.enums import (
     DagProfile,
     DagView,
     DeletedFilter,
+    DifferenceKind,
     ParseErrorKind,
     PutOutcome,
     ScheduleKind,
@@ -67,7 +75,12 @@ __all__ = [
     "DagView",
     "DeletedFilter",
     "Dependency",
+    "Diff",
+    "Difference",
+    "DifferenceKind",
     "Document",
+    "EdgeDifference",
+    "FieldDifference",
     "NamespaceStatus",
     "ParseError",
     "ParseErrorKind",
@@ -84,6 +97,7 @@ __all__ = [
     "ScheduleKind",
     "StatePage",
     "Status",
+    "TaskDifference",
     "WatchEvent",
     "WriteResult",
 ]

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from dagcatalog_client.errors import CatalogError
 from dagcatalog_client.model.dags import Change, Dag, DagSummary
+from dagcatalog_client.model.differences import Difference
 from dagcatalog_client.model.enums import PutOutcome
 from dagcatalog_client.model.requests import DagSelector
 from dagcatalog_client.position import Position
@@ -19,6 +20,8 @@ class PutResult:
     """The DAG as it is now."""
     position: Position
     """A read at this position or later sees the write."""
+    difference: Difference | None = None
+    """What the write would change; only of a `put` with `validate_only`, of a DAG that is there."""
 
 
 @dataclass(frozen=True, slots=True)

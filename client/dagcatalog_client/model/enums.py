@@ -120,6 +120,18 @@ class ChangeClass(_WireEnum):
     """Anything else: tags, descriptions, source text, place."""
 
 
+class DifferenceKind(_WireEnum):
+    """How a task, an edge or a field differs."""
+
+    UNSPECIFIED = 0
+    ADDED = 1
+    """Only the newer side has it."""
+    REMOVED = 2
+    """Only the older side has it."""
+    CHANGED = 3
+    """Both have it, with different values."""
+
+
 class ParseErrorKind(_WireEnum):
     """Why a DAG file gave no DAG."""
 

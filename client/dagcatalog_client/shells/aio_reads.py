@@ -10,6 +10,7 @@ from dagcatalog_client.model import (
     DagProfile,
     DagSelector,
     DagView,
+    Diff,
     Position,
     Status,
 )
@@ -17,7 +18,7 @@ from dagcatalog_client.shells.aio_base import AioShell
 
 
 class AioReads(AioShell):
-    """Get, one or many; status."""
+    """Get, one or many; diff; status."""
 
     async def get(
         self,
@@ -101,6 +102,43 @@ class AioReads(AioShell):
         async for answers in self._stream(self._stub.GetBatch, call):
             for answer in answers:
                 yield answer
+
+    async def diff(
+        self,
+        dag_id: str,
+        *,
+        from_version: int | None = None,
+        to_version: int | None = None,
+        namespace: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Diff:
+        """Compare two versions of a DAG: tasks, edges, schedule, metadata, and every value.
+
+        `to_version` is the head if left out; `from_version` the version before `to_version`. Only
+        documents are compared, not source text, place or labels.
+
+        Raises:
+            DagNotFound: no such DAG, or it is deleted.
+            VersionNotFound: it has no such version.
+            InvalidArgument: `from_version` is left out, and there is none before the first.
+
+        Example:
+            ```python
+            diff = await client.diff("etl", from_version=1)
+            for task in diff.difference.tasks:
+                print(task.kind.name, task.task_id)
+            ```
+
+        """
+        call = reads.diff(
+            self._caller,
+            dag_id,
+            from_version=from_version,
+            to_version=to_version,
+            namespace=namespace,
+            timeout_s=timeout_s,
+        )
+        return await self._unary(self._stub.Diff, call)
 
     async def status(self, *, timeout_s: float | None = None) -> Status:
         """Read where the catalog stands: its position, counts, sizes, consumers.

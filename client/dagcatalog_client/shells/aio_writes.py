@@ -37,7 +37,8 @@ class AioWrites(AioShell):
         """Store one DAG; the same definition put again is UNCHANGED and writes nothing.
 
         `source` is the text of the DAG file. `request_id` names this write, to 128 characters; the
-        client makes one if it is left out. `validate_only` checks everything and writes nothing.
+        client makes one if it is left out. `validate_only` checks everything and writes nothing;
+        `difference` then says what the write would change, if the DAG is there.
 
         Raises:
             InvalidArgument: the document or a field is wrong; `field_path` says where.

@@ -175,6 +175,10 @@ class SyncListings(SyncShell):
         out). A reader that falls behind is ended with `WatcherTooSlow`, or with `conflate` gets
         the latest change of each DAG only. It has no deadline unless `timeout_s` is given.
 
+        "The next change" is the server's, once the request has reached it: this call returns
+        earlier, and a change made in between is missed. Where that matters, name the place to begin:
+        `after=client.status().position`, or the position of a read or write, sees every later change.
+
         Raises:
             OutOfRange: while iterating: `after` is pruned, or of another epoch: list again.
             Unavailable: while iterating: the connection broke; watch again after `position`.
