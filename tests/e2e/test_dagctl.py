@@ -1,65 +1,17 @@
 """`dagctl` as people and programs use it: a process against a real server."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from dagcatalog_client import Client, ParseErrorKind, ParseFailure, ParseResult
+from dagcatalog_client import ParseErrorKind, ParseFailure, ParseResult
+from tests.support.dagctl import Dagctl
 from tests.support.dags import dag_document
-from tests.support.server import RunningServer
 
-DAGCTL = str(Path(sys.executable).with_name("dagctl"))
 LONG_NAME = "a_dag_whose_name_tells_its_department_its_purpose_and_the_year_2026"
-
-
-class Dagctl:
-    """dagctl in one namespace of one server."""
-
-    def __init__(self, address: str, namespace: str) -> None:
-        self.environment = {
-            **{k: v for k, v in os.environ.items() if k != "COLUMNS"},
-            "DAGCATALOG_ADDRESS": address,
-            "DAGCATALOG_NAMESPACE": namespace,
-        }
-        self.client = Client(address, namespace=namespace)
-
-    def __call__(
-        self, *arguments: str, stdin: str | None = None, columns: int | None = None
-    ) -> "subprocess.CompletedProcess[str]":
-        extra = {} if columns is None else {"COLUMNS": str(columns)}
-        return subprocess.run(
-            [DAGCTL, *arguments],
-            check=False,
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**self.environment, **extra},
-        )
-
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [DAGCTL, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environment,
-        )
-
-
-@pytest.fixture
-def dagctl(server: RunningServer, request: pytest.FixtureRequest) -> Iterator[Dagctl]:
-    letters = "".join(c if c.isalnum() else "-" for c in request.node.name.lower())
-    made = Dagctl(server.address, letters.removeprefix("test-")[:60].strip("-"))
-    with made.client:
-        yield made
 
 
 def test_a_document_is_put_and_shown(dagctl: Dagctl, tmp_path: Path) -> None:
@@ -189,6 +141,16 @@ def test_a_watch_shows_the_present_then_follows_until_it_is_interrupted(dagctl: 
     assert "Traceback" not in errors
 
 
+def test_a_watch_says_from_where_it_sees_every_change(dagctl: Dagctl) -> None:
+    start = dagctl.client.put("a", dag_document("a")).position.revision
+    watching = dagctl.start("watch", "--count", "1", "-o", "name")
+    assert watching.stderr is not None
+    assert watching.stderr.readline() == f"watching from revision {start}\n"
+    dagctl.client.put("b", dag_document("b"))
+    assert watching.communicate(timeout=20) == ("b\n", "")
+    assert watching.returncode == 0
+
+
 def test_each_kind_of_failure_has_its_exit_code_and_one_sentence(dagctl: Dagctl) -> None:
     document = json.dumps(dag_document("etl"))
     dagctl.client.put("etl", dag_document("etl"))
@@ -232,7 +194,19 @@ def test_a_reader_that_leaves_is_no_error(dagctl: Dagctl, arguments: tuple[str, 
 
 def test_the_help_names_every_command_and_exit_code(dagctl: Dagctl) -> None:
     told = dagctl("--help").stdout
-    for word in ("put", "get", "list", "history", "watch", "delete", "restore", "errors", "130"):
+    for word in (
+        "put",
+        "get",
+        "list",
+        "history",
+        "diff",
+        "watch",
+        "delete",
+        "restore",
+        "errors",
+        "130",
+        "141",
+    ):
         assert word in told
 
 

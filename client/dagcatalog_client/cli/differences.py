@@ -35,7 +35,8 @@ def print_difference(
         for line in lines:
             console.print(line, soft_wrap=True)
     if difference.truncated:
-        console.print(f"there is more: only the first {len(difference.json):,} values are listed")
+        note = f"there is more: only the first {len(difference.json):,} values are listed"
+        console.print(note, soft_wrap=True)
 
 
 def _sections(difference: Difference) -> Iterator[tuple[str, list[Text]]]:

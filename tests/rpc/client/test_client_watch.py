@@ -57,6 +57,14 @@ def test_a_watch_resumes_after_a_position(client: Client) -> None:
         assert _take(watch, 1)[0].dag.summary.dag_id == "d"
 
 
+def test_a_watch_after_the_status_misses_nothing_that_follows(client: Client) -> None:
+    for number in range(20):
+        name = f"dag_{number}"
+        with client.watch(after=client.status().position, timeout_s=30) as watch:
+            client.put(name, dag_document(name))
+            assert _take(watch, 1)[0].dag.summary.dag_id == name
+
+
 def test_a_prefix_and_classes_choose(client: Client) -> None:
     start = client.put("a", dag_document("a")).position
     client.put("b", dag_document("b"))

@@ -132,7 +132,7 @@ def test_the_enums_are_the_contracts() -> None:
     pairs = {
         "ChangeClass": res, "ChangeKind": res, "DagProfile": res, "DagView": res,
         "ParseErrorKind": res, "ScheduleKind": res, "Consistency": pb, "DeletedFilter": pb,
-        "PutOutcome": pb,
+        "DifferenceKind": pb, "PutOutcome": pb,
     }  # fmt: skip
     for name, module in pairs.items():
         ours = __import__("dagcatalog_client").__dict__[name]
