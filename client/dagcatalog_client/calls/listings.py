@@ -87,7 +87,10 @@ def list_versions(
 ) -> Call[pb.ListVersionsRequest, pb.ListVersionsResponse, Page[DagVersion]]:
     """Read the first of all pages of a DAG's history."""
     request = pb.ListVersionsRequest(
-        namespace=caller.namespace(namespace), dag_id=dag_id, page_size=page_size
+        namespace=caller.namespace(namespace),
+        dag_id=dag_id,
+        page_size=page_size,
+        min_position=caller.min_position(),
     )
     read = caller.seeing(_versions)
     return Call(request, caller.timeout(timeout_s, READ_TIMEOUT_S), read)

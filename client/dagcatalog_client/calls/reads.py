@@ -94,8 +94,10 @@ def diff(
         dag_id=dag_id,
         from_version=from_version or 0,
         to_version=to_version or 0,
+        min_position=caller.min_position(),
     )
-    return Call(request, caller.timeout(timeout_s, READ_TIMEOUT_S), answers.diff)
+    read = caller.seeing(answers.diff)
+    return Call(request, caller.timeout(timeout_s, READ_TIMEOUT_S), read)
 
 
 def status(

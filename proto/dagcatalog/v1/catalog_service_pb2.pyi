@@ -924,6 +924,7 @@ class ListVersionsRequest(_message.Message):
     DAG_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """Airflow deployment that owns the DAG."""
     dag_id: _builtins.str
@@ -932,6 +933,10 @@ class ListVersionsRequest(_message.Message):
     """1 to 1,000; 100 if left out."""
     page_token: _builtins.str
     """From the last answer."""
+    @_builtins.property
+    def min_position(self) -> _resources_pb2.Position:
+        """As in GetRequest."""
+
     def __init__(
         self,
         *,
@@ -939,10 +944,11 @@ class ListVersionsRequest(_message.Message):
         dag_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        min_position: _resources_pb2.Position | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["min_position", b"min_position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dag_id", b"dag_id", "namespace", b"namespace", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dag_id", b"dag_id", "min_position", b"min_position", "namespace", b"namespace", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -996,6 +1002,7 @@ class DiffRequest(_message.Message):
     DAG_ID_FIELD_NUMBER: _builtins.int
     FROM_VERSION_FIELD_NUMBER: _builtins.int
     TO_VERSION_FIELD_NUMBER: _builtins.int
+    MIN_POSITION_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """Airflow deployment that owns the DAG."""
     dag_id: _builtins.str
@@ -1004,6 +1011,10 @@ class DiffRequest(_message.Message):
     """The older side; 0: the version before `to_version`."""
     to_version: _builtins.int
     """The newer side; 0: the head."""
+    @_builtins.property
+    def min_position(self) -> _resources_pb2.Position:
+        """As in GetRequest."""
+
     def __init__(
         self,
         *,
@@ -1011,10 +1022,11 @@ class DiffRequest(_message.Message):
         dag_id: _builtins.str = ...,
         from_version: _builtins.int = ...,
         to_version: _builtins.int = ...,
+        min_position: _resources_pb2.Position | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["min_position", b"min_position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dag_id", b"dag_id", "from_version", b"from_version", "namespace", b"namespace", "to_version", b"to_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dag_id", b"dag_id", "from_version", b"from_version", "min_position", b"min_position", "namespace", b"namespace", "to_version", b"to_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1033,7 +1045,9 @@ class FieldDifference(_message.Message):
     kind: Global___DifferenceKind.ValueType
     """How it differs."""
     path: _builtins.str
-    """JSON path from the document's root, `dag.tasks[3].retries`."""
+    """JSON path from the document's root, `dag.tasks[3].retries`; inside a TaskDifference from the
+    task, `retries`.
+    """
     old_json: _builtins.str
     """The older value as JSON; empty if there was none. Cut at 4 KiB."""
     new_json: _builtins.str
@@ -1118,7 +1132,7 @@ Global___EdgeDifference: _TypeAlias = EdgeDifference  # noqa: Y015
 
 @_typing.final
 class Difference(_message.Message):
-    """The difference of two documents."""
+    """The difference of two documents; labels, source text and provenance are not compared."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1183,6 +1197,7 @@ class DiffResponse(_message.Message):
     OLDER_FIELD_NUMBER: _builtins.int
     NEWER_FIELD_NUMBER: _builtins.int
     DIFFERENCE_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def older(self) -> _resources_pb2.DagSummary:
         """The older side."""
@@ -1195,16 +1210,21 @@ class DiffResponse(_message.Message):
     def difference(self) -> Global___Difference:
         """What differs."""
 
+    @_builtins.property
+    def position(self) -> _resources_pb2.Position:
+        """Where the catalog stood."""
+
     def __init__(
         self,
         *,
         older: _resources_pb2.DagSummary | None = ...,
         newer: _resources_pb2.DagSummary | None = ...,
         difference: Global___Difference | None = ...,
+        position: _resources_pb2.Position | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["difference", b"difference", "newer", b"newer", "older", b"older"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["difference", b"difference", "newer", b"newer", "older", b"older", "position", b"position"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["difference", b"difference", "newer", b"newer", "older", b"older"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["difference", b"difference", "newer", b"newer", "older", b"older", "position", b"position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

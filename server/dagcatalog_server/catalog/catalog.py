@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from dagcatalog_server.catalog.committing import Result, commit_writes, rehearse_write
 from dagcatalog_server.catalog.difference import Difference
 from dagcatalog_server.catalog.diffing import DiffAnswer, diff_versions, diff_with_head
+from dagcatalog_server.catalog.guarding import GuardedStore
 from dagcatalog_server.catalog.listing import (
     ListAnswer,
     ListRequest,
@@ -19,7 +20,7 @@ from dagcatalog_server.catalog.listing import (
     list_versions,
 )
 from dagcatalog_server.catalog.model import Change, Clock, DagKey, Position, StoreCounts
-from dagcatalog_server.catalog.parsing import ParseReport, check_report, record_report
+from dagcatalog_server.catalog.parsing import ParseReport, check_report, commit_report
 from dagcatalog_server.catalog.ports import Snapshot, Store
 from dagcatalog_server.catalog.query import ListQuery, StateRow
 from dagcatalog_server.catalog.reading import GetAnswer, GetQuery, check_position, get
@@ -51,7 +52,7 @@ class Catalog:
         limits: WriteLimits = WriteLimits(),
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._store = store
+        self._store = GuardedStore(store)
         self._now = now
         self.limits = limits
 
@@ -64,10 +65,16 @@ class Catalog:
         with self._store.read() as snapshot:
             return rehearse_write(snapshot, write, self._now())
 
-    def diff(self, key: DagKey, from_version: int, to_version: int) -> DiffAnswer:
+    def diff(
+        self,
+        key: DagKey,
+        from_version: int,
+        to_version: int,
+        min_position: Position | None = None,
+    ) -> DiffAnswer:
         """Compare two versions of a DAG."""
         with self._store.read() as snapshot:
-            return diff_versions(snapshot, key, from_version, to_version)
+            return diff_versions(snapshot, key, from_version, to_version, min_position)
 
     def diff_with_head(self, key: DagKey, document: bytes) -> Difference | None:
         """Compare a canonical document with the head of its DAG."""
@@ -86,16 +93,17 @@ class Catalog:
         with self._store.read() as snapshot:
             return list_dags(snapshot, request, page, min_position)
 
-    def list_versions(self, key: DagKey, page: Page) -> VersionsAnswer:
+    def list_versions(
+        self, key: DagKey, page: Page, min_position: Position | None = None
+    ) -> VersionsAnswer:
         """Read a page of a DAG's history."""
         with self._store.read() as snapshot:
-            return list_versions(snapshot, key, page)
+            return list_versions(snapshot, key, page, min_position)
 
     def report_parse(self, report: ParseReport) -> int:
         """Replace parse errors; return how many the bundle has now."""
         check_report(report)
-        with self._store.write() as transaction:
-            return record_report(transaction, report, self._now())
+        return commit_report(self._store, report, self._now())
 
     def list_parse_errors(
         self, namespace: str | None, bundle_name: str, page: Page

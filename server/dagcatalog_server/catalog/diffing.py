@@ -20,7 +20,11 @@ class DiffAnswer:
 
 
 def diff_versions(
-    snapshot: Snapshot, key: DagKey, from_version: int, to_version: int
+    snapshot: Snapshot,
+    key: DagKey,
+    from_version: int,
+    to_version: int,
+    min_position: Position | None = None,
 ) -> DiffAnswer:
     """Compare two versions; `to_version` 0 is the head, `from_version` 0 the one before it.
 
@@ -29,7 +33,7 @@ def diff_versions(
         InvalidArgument: version 1 has none before it.
 
     """
-    after = get(snapshot, GetQuery(key, Selector(version=to_version or None)))
+    after = get(snapshot, GetQuery(key, Selector(version=to_version or None)), min_position)
     version = from_version or after.found.change.state.version - 1
     if version < 1:
         raise InvalidArgument("from_version", "is needed: there is no version before the first")

@@ -145,7 +145,9 @@ class VersionsAnswer:
     position: Position
 
 
-def list_versions(snapshot: Snapshot, key: DagKey, page: Page) -> VersionsAnswer:
+def list_versions(
+    snapshot: Snapshot, key: DagKey, page: Page, min_position: Position | None = None
+) -> VersionsAnswer:
     """Read a page of a DAG's versions, newest first.
 
     Raises:
@@ -154,6 +156,7 @@ def list_versions(snapshot: Snapshot, key: DagKey, page: Page) -> VersionsAnswer
     """
     size = check_page_size(page.size)
     clock = snapshot.clock()
+    check_position(clock, min_position)
     token = read_token(key, page.token)
     head = snapshot.heads([key]).get(key)
     if head is None:

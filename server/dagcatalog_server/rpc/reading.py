@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
-from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_server.catalog.catalog import Catalog
 from dagcatalog_server.catalog.errors import CatalogError
 from dagcatalog_server.catalog.listing import ListRequest
 from dagcatalog_server.catalog.model import Change, Position
 from dagcatalog_server.catalog.names import check_key, check_namespace_filter
 from dagcatalog_server.catalog.reading import (
+    SUMMARY_BYTES,
     View,
     check_position,
     chunk_by_bytes,
     resolve_batch,
+    view_bytes,
     with_blobs,
 )
 from dagcatalog_server.rpc import answers, requests
@@ -23,9 +24,8 @@ from dagcatalog_server.rpc.call import Call
 from dagcatalog_server.rpc.differences import difference
 from dagcatalog_server.rpc.threads import Threads
 
-MESSAGE_BYTES = (
-    1024**2
-)  # streams travel in messages of about 1 MiB (PERFORMANCE: 64 KiB is 2x slower)
+# Large streams travel fastest in messages of about 1 MiB; in 64 KiB ones they take twice as long.
+MESSAGE_BYTES = 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +66,16 @@ class ReadingMethods:
         requests.check_profile(request.profile)
         view = requests.view(request.view, default=View.DOCUMENT)
         found, position = await self._threads.call(self._resolve, request)
-        errors = [
-            pb.GetBatchItem(index=place, error=answers.item_error(one))
-            for place, one in enumerate(found)
-            if isinstance(one, CatalogError)
-        ]
-        places = [place for place, one in enumerate(found) if not isinstance(one, CatalogError)]
-        changes = [one for one in found if not isinstance(one, CatalogError)]
-        if errors or not changes:
-            yield pb.GetBatchResponse(items=errors, position=answers.position(position))
+        told = answers.position(position)
+        if not found:
+            yield pb.GetBatchResponse(position=told)
         start = 0
-        for part in chunk_by_bytes(changes, view, max_bytes=MESSAGE_BYTES):
-            told = await self._threads.call(self._tell, part, view)
-            items = [
-                pb.GetBatchItem(index=places[start + offset], dag=one)
-                for offset, one in enumerate(told)
-            ]
+        for part in chunk_by_bytes(
+            found, lambda one: _item_bytes(one, view), max_bytes=MESSAGE_BYTES
+        ):
+            items = await self._threads.call(self._tell, part, view, start)
             start += len(part)
-            yield pb.GetBatchResponse(items=items, position=answers.position(position))
+            yield pb.GetBatchResponse(items=items, position=told)
 
     def _resolve(
         self, request: pb.GetBatchRequest
@@ -94,10 +86,19 @@ class ReadingMethods:
             selectors = [requests.batch_selector(one) for one in request.selectors]
             return resolve_batch(snapshot, request.namespace, selectors), clock.position
 
-    def _tell(self, changes: Sequence[Change], view: View) -> list[res.Dag]:
+    def _tell(
+        self, found: Sequence[Change | CatalogError], view: View, start: int
+    ) -> list[pb.GetBatchItem]:
         """Read the blobs of states that were resolved before: contents never change."""
+        changes = [one for one in found if isinstance(one, Change)]
         with self._catalog.snapshot() as snapshot:
-            return [answers.dag(one, view) for one in with_blobs(snapshot, changes, view)]
+            dags = with_blobs(snapshot, changes, view)
+            return [
+                pb.GetBatchItem(index=start + place, error=answers.item_error(one))
+                if isinstance(one, CatalogError)
+                else pb.GetBatchItem(index=start + place, dag=answers.dag(next(dags), view))
+                for place, one in enumerate(found)
+            ]
 
     async def list(self, request: pb.ListRequest, call: Call) -> pb.ListResponse:
         """List a page of summaries."""
@@ -122,7 +123,12 @@ class ReadingMethods:
     ) -> pb.ListVersionsResponse:
         """List the versions of a DAG."""
         key = check_key(request.namespace, request.dag_id)
-        answer = await self._threads.call(self._catalog.list_versions, key, requests.page(request))
+        answer = await self._threads.call(
+            self._catalog.list_versions,
+            key,
+            requests.page(request),
+            requests.position(request, "min_position"),
+        )
         return pb.ListVersionsResponse(
             versions=[answers.version(row, answer.head_version) for row in answer.versions],
             next_page_token=answer.next_token,
@@ -134,12 +140,17 @@ class ReadingMethods:
         """Compare two versions of a DAG."""
         key = check_key(request.namespace, request.dag_id)
         answer = await self._threads.call(
-            self._catalog.diff, key, request.from_version, request.to_version
+            self._catalog.diff,
+            key,
+            request.from_version,
+            request.to_version,
+            requests.position(request, "min_position"),
         )
         return pb.DiffResponse(
             older=answers.summary(answer.older.revision, answer.older.state),
             newer=answers.summary(answer.newer.revision, answer.newer.state),
             difference=difference(answer.difference),
+            position=answers.position(answer.position),
         )
 
     async def list_parse_errors(
@@ -165,3 +176,7 @@ class ReadingMethods:
         told.replica_lag = self._replica.lag()
         told.start_time.FromDatetime(self._replica.started_at)
         return told
+
+
+def _item_bytes(found: Change | CatalogError, view: View) -> int:
+    return view_bytes(found, view) if isinstance(found, Change) else SUMMARY_BYTES
