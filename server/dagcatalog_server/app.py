@@ -1,6 +1,7 @@
 """Puts the server together and runs it: the only place that names a concrete store."""
 
 import asyncio
+import errno
 import logging
 import signal
 import socket
@@ -16,13 +17,15 @@ from grpc_reflection.v1alpha import reflection
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from dagcatalog_server.allocator import return_large_blocks
 from dagcatalog_server.catalog.canonical import DocumentLimits
 from dagcatalog_server.catalog.catalog import Catalog, utc_now
 from dagcatalog_server.catalog.model import Change, Clock
-from dagcatalog_server.catalog.ports import Store
+from dagcatalog_server.catalog.ports import Store, StoreUnavailable
 from dagcatalog_server.catalog.query import ListQuery, StateRow
 from dagcatalog_server.catalog.writes import WriteLimits
 from dagcatalog_server.config import Config
+from dagcatalog_server.config_text import mask_url
 from dagcatalog_server.rpc.group_commit import GroupCommit
 from dagcatalog_server.rpc.health import Health
 from dagcatalog_server.rpc.reading import ReadingMethods, Replica
@@ -63,11 +66,16 @@ def opened_store(config: Config) -> Iterator[Store]:
     """Open the store that the configuration names, and close it in the end.
 
     Raises:
-        ConfigurationProblem: the URL names no store.
+        ConfigurationProblem: the URL names no store, or one that cannot be opened.
         SchemaMismatch: the database needs a migration, or a newer release.
 
     """
-    store = _open_store(config)
+    try:
+        store = _open_store(config)
+    except StoreUnavailable as error:
+        given = mask_url(config.database_url.get_secret_value())
+        reason = " ".join(str(error).split())
+        raise ConfigurationProblem(f"cannot open the database {given}: {reason}") from error
     try:
         yield store
     finally:
@@ -206,16 +214,25 @@ def _options(config: Config) -> Sequence[tuple[str, int]]:
 
 
 def _bind(server: grpc.aio.Server, address: str, setting: str) -> str:
-    host, separator, _ = address.rpartition(":")
-    if not separator:
+    host, separator, port = address.rpartition(":")
+    if not (separator and port.isdecimal() and int(port) < 2**16):
         raise ConfigurationProblem(f"{setting} must be HOST:PORT, not {address!r}")
+    _check_free(host.strip("[]"), int(port), f"cannot listen on {address} ({setting})")
     try:
-        port = server.add_insecure_port(address)
+        return f"{host}:{server.add_insecure_port(address)}"
     except RuntimeError as error:
-        raise ConfigurationProblem(
-            f"cannot listen on {address} ({setting}): is it taken, or not an address of this machine?"
-        ) from error
-    return f"{host}:{port}"
+        raise ConfigurationProblem(f"cannot listen on {address} ({setting})") from error
+
+
+def _check_free(host: str, port: int, problem: str) -> None:
+    """Ask the system first: grpc writes lines of its own to standard error and keeps the reason."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        # Where there is no IPv6, grpc still listens on [::] for IPv4: that is its to decide.
+        if error.errno != errno.EAFNOSUPPORT:
+            raise ConfigurationProblem(f"{problem}: {error}") from error
 
 
 def _watch_reads(catalog: Catalog, threads: Threads) -> WatchReads:
@@ -238,6 +255,7 @@ async def serve(config: Config, store: Store, on_ready: Callable[[RunningServer]
         ConfigurationProblem: an address cannot be listened on.
 
     """
+    return_large_blocks()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -12,7 +12,9 @@ everything else goes, and every error.
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import orjson
@@ -24,7 +26,10 @@ Json: TypeAlias = Any  # a JSON value: a recursive union helps no reader here
 # Python refuses to read longer integers (sys.set_int_max_str_digits), and so would Airflow.
 MAX_INTEGER_DIGITS = 4300
 _PATH_CHARACTERS = 300
-_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_KEY_CHARACTERS = 80
+# The closing quote is optional: a string that never ends would else be tried again from each
+# escaped quote inside it, which is quadratic (an hour for 16 MiB).
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class CanonicalDocument:
     raw: bytes
     """Its canonical bytes."""
     tree: Json
-    """The same, read; never to be changed."""
+    """The same, read, keys sorted; never to be changed."""
     plain: bool
     """orjson writes the tree as Python's `json` does."""
 
@@ -121,8 +126,8 @@ class _Flaw:
 
 def _read_strictly(raw: bytes, limits: DocumentLimits) -> CanonicalDocument:
     tree = _parse(raw, limits)
-    for path, flaw in _find_flaws(tree, limits.max_depth):
-        raise InvalidArgument(_render(path), flaw)
+    for place, flaw in _find_flaws(tree, limits.max_depth):
+        raise InvalidArgument(_render(place), flaw)
     if not isinstance(tree, dict):
         raise InvalidArgument("document", "is not a JSON object")
     text = json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -152,12 +157,13 @@ def _parse(raw: bytes, limits: DocumentLimits) -> Json:
 
 
 def _object(pairs: list[tuple[str, Json]]) -> Json:
-    made = dict(pairs)
+    # Sorted, as the other reader's objects are: nothing may depend on the order of arrival.
+    made = dict(sorted(pairs, key=itemgetter(0)))
     if len(made) == len(pairs):
         return made
     seen: set[str] = set()
     repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value] # set.add is None: the idiom of itertools' unique_everseen
-    return _Flaw(f"has the key {repeated!r} twice")
+    return _Flaw(f"has the key {_quoted(repeated)} twice")
 
 
 def _integer(digits: str) -> Json:
@@ -173,25 +179,40 @@ def _float(digits: str) -> Json:
     return value
 
 
-def _find_flaws(tree: Json, max_depth: int) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield what is refused with its path, in no particular order; lazily: one is enough."""
-    stack: list[tuple[tuple[str | int, ...], Json]] = [((), tree)]
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value is, as a link to where its container is: whole paths would be gigabytes."""
+
+    container: "_Place | None" = None
+    step: str | int = ""
+    depth: int = 0
+
+
+def _find_flaws(tree: Json, max_depth: int) -> Iterator[tuple[_Place, str]]:
+    """Yield what is refused with its place, in no particular order; lazily: one is enough."""
+    stack: list[tuple[_Place, Json]] = [(_Place(), tree)]
     while stack:
-        path, value = stack.pop()
-        if isinstance(value, _Flaw):
-            yield path, value.problem
-        elif isinstance(value, str):
-            if (where := _surrogate(value)) is not None:
-                yield path, f"has a lone surrogate at character {where}"
+        place, value = stack.pop()
+        if (problem := _problem(value)) is not None:
+            yield place, problem
         elif isinstance(value, dict | list):
-            if len(path) >= max_depth:
-                yield path, f"is nested deeper than {max_depth}"
+            if place.depth >= max_depth:
+                yield place, f"is nested deeper than {max_depth}"
                 continue
             items = value.items() if isinstance(value, dict) else enumerate(value)
             for key, inner in items:
                 if isinstance(key, str) and _surrogate(key) is not None:
-                    yield path, f"has a lone surrogate in the key {key!r}"
-                stack.append(((*path, key), inner))
+                    yield place, f"has a lone surrogate in the key {_quoted(key)}"
+                if isinstance(inner, dict | list) or _problem(inner) is not None:
+                    stack.append((_Place(place, key, place.depth + 1), inner))
+
+
+def _problem(value: Json) -> str | None:
+    if isinstance(value, _Flaw):
+        return value.problem
+    if isinstance(value, str) and (where := _surrogate(value)) is not None:
+        return f"has a lone surrogate at character {where}"
+    return None
 
 
 def _surrogate(text: str) -> int | None:
@@ -202,9 +223,13 @@ def _surrogate(text: str) -> int | None:
     return None
 
 
-def _render(path: tuple[str | int, ...]) -> str:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{_printable(step)}" for step in path)
-    text = "document" + "".join(steps)
+def _render(place: _Place) -> str:
+    steps = []
+    while place.container is not None:
+        step = place.step
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{_printable(step)}")
+        place = place.container
+    text = "document" + "".join(reversed(steps))
     if len(text) <= _PATH_CHARACTERS:
         return text
     return f"{text[: _PATH_CHARACTERS // 2]}…{text[-_PATH_CHARACTERS // 2 :]}"
@@ -212,6 +237,10 @@ def _render(path: tuple[str | int, ...]) -> str:
 
 def _printable(key: str) -> str:
     return key.encode("unicode_escape").decode() if not key.isprintable() else key
+
+
+def _quoted(key: str) -> str:
+    return repr(key if len(key) <= _KEY_CHARACTERS else key[:_KEY_CHARACTERS] + "…")
 
 
 def _deep_byte(raw: bytes, limits: DocumentLimits) -> int:
@@ -235,6 +264,7 @@ def _written_alike(tree: Json, canonical: bytes) -> bool:
 def dump(value: Json, *, plain: bool) -> bytes:
     """Write a part of an accepted document in canonical form."""
     if plain:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        with suppress(orjson.JSONEncodeError):  # nested deeper than orjson goes, about 250
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode()

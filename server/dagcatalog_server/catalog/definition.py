@@ -10,6 +10,7 @@ version at every parse.
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from dagcatalog_server.catalog.canonical import CanonicalDocument, Json, dump
 from dagcatalog_server.catalog.model import ChangeClass, DefinitionHashes
@@ -42,6 +43,7 @@ _GROUP_SETS = (
     "upstream_task_ids",
     "downstream_task_ids",
 )
+_SET = b'"__type":"set"'
 _ADDRESS = re.compile(rb" at 0x[0-9a-fA-F]{6,16}(?=>)")
 
 
@@ -51,7 +53,7 @@ def hash_document(document: CanonicalDocument) -> DefinitionHashes:
     around = {key: value for key, value in document.tree.items() if key != "dag"}
     structure = _digest(document, _structure(dag))
     schedule = _digest(document, _fields(dag, SCHEDULE_FIELDS))
-    metadata = _digest(document, [around, _metadata(dag)])
+    metadata = _digest(document, [around, _metadata(document, dag)])
     return DefinitionHashes(
         content=hashlib.sha256(document.raw).hexdigest(),
         definition=hashlib.sha256(f"{structure}{schedule}{metadata}".encode()).hexdigest(),
@@ -75,10 +77,29 @@ def changed_classes(old: DefinitionHashes, new: DefinitionHashes) -> tuple[Chang
 
 
 def _digest(document: CanonicalDocument, part: Json) -> str:
-    written = dump(part, plain=document.plain)
-    if b" at 0x" in written:
-        written = _ADDRESS.sub(b" at 0x", written)
+    written = _written(document, part)
+    if _SET in written:
+        written = _written(document, _sort_encoded_sets(document, part))
     return hashlib.sha256(written).hexdigest()
+
+
+def _written(document: CanonicalDocument, part: Json) -> bytes:
+    """Write a part without memory addresses."""
+    written = dump(part, plain=document.plain)
+    return _ADDRESS.sub(b" at 0x", written) if b" at 0x" in written else written
+
+
+def _sort_encoded_sets(document: CanonicalDocument, value: Json) -> Json:
+    """Sort the entries of sets: Airflow leaves those that do not compare as the hash seed put them."""
+    sort = partial(_sort_encoded_sets, document)
+    if isinstance(value, list):
+        return list(map(sort, value))
+    if not isinstance(value, dict):
+        return value
+    made = dict(zip(value, map(sort, value.values()), strict=True))
+    if made.get("__type") == "set" and isinstance(entries := made.get("__var"), list):
+        made["__var"] = sorted(entries, key=partial(_written, document))
+    return made
 
 
 def _fields(dag: Mapping[str, Json], names: frozenset[str]) -> dict[str, Json]:
@@ -129,11 +150,11 @@ def _child(child: Json) -> Json:
     return _group(child)
 
 
-def _metadata(dag: Mapping[str, Json]) -> dict[str, Json]:
+def _metadata(document: CanonicalDocument, dag: Mapping[str, Json]) -> dict[str, Json]:
     left_out = PLACEMENT_FIELDS | STRUCTURE_FIELDS | SCHEDULE_FIELDS
     part = {key: value for key, value in dag.items() if key not in left_out}
     if isinstance(edges := part.get("dag_dependencies"), list):
-        part["dag_dependencies"] = sorted(edges, key=repr)
+        part["dag_dependencies"] = sorted(edges, key=partial(_written, document))
     return _with_sorted_sets(part, ("tags",))
 
 

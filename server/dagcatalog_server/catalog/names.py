@@ -8,6 +8,8 @@ from dagcatalog_server.catalog.model import DEFAULT_NAMESPACE, DagKey, Provenanc
 
 EVERY_NAMESPACE = "-"
 MAX_LABELS = 64
+# Bundle and path are the key of an index, whose entries PostgreSQL bounds to 2,704 bytes.
+MAX_FILE_BYTES = 2_000
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DAG_ID = re.compile(r"[\w.-]{1,250}")  # Airflow's KEY_REGEX and length (airflow.utils.helpers)
 _LABEL_KEY = re.compile(r"[A-Za-z0-9]([-._/A-Za-z0-9]{0,61}[A-Za-z0-9])?")
@@ -31,10 +33,15 @@ def check_namespace_filter(namespace: str) -> str | None:
 
 def check_key(namespace: str, dag_id: str) -> DagKey:
     """Return the key of a DAG."""
-    if not _DAG_ID.fullmatch(dag_id):
+    if not is_dag_id(dag_id):
         wanted = "must be 1 to 250 letters, digits, '_', '-' or '.'"
         raise InvalidArgument("dag_id", f"{_shown(dag_id)} {wanted}")
     return DagKey(check_namespace(namespace), dag_id)
+
+
+def is_dag_id(text: str) -> bool:
+    """Tell whether a DAG can have this id."""
+    return _DAG_ID.fullmatch(text) is not None
 
 
 def check_hash(field: str, value: str) -> str:
@@ -69,10 +76,18 @@ def check_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
 
 def check_provenance(provenance: Provenance) -> Provenance:
     """Return a provenance."""
-    check_text("provenance.bundle_name", provenance.bundle_name, 250)
     check_text("provenance.bundle_version", provenance.bundle_version, 250)
-    check_text("provenance.file", provenance.file, 2000)
+    check_file("provenance", provenance.bundle_name, provenance.file)
     return provenance
+
+
+def check_file(field: str, bundle_name: str, file: str) -> None:
+    """Refuse the name of a file that no index can hold."""
+    check_text(f"{field}.bundle_name", bundle_name, 250)
+    check_text(f"{field}.file", file, MAX_FILE_BYTES)
+    size = len(bundle_name.encode()) + len(file.encode())
+    if size > MAX_FILE_BYTES:
+        raise TooLarge(f"{field}.file", "bytes", size=size, limit=MAX_FILE_BYTES)
 
 
 def _shown(value: str) -> str:

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from dagcatalog_server.catalog.errors import InvalidArgument, TooLarge
+from dagcatalog_server.catalog.errors import CatalogUnavailable, InvalidArgument, TooLarge
 from dagcatalog_server.catalog.model import ParseError, ParseErrorKind
-from dagcatalog_server.catalog.names import check_namespace, check_text
-from dagcatalog_server.catalog.ports import Transaction
+from dagcatalog_server.catalog.names import check_file, check_namespace, check_text
+from dagcatalog_server.catalog.ports import Store, StoreConflict, Transaction
 
 MAX_RESULTS = 1_000
 MAX_MESSAGE = 4_000
 MAX_STACK_TRACE = 64 * 1024
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,29 @@ def check_report(report: ParseReport) -> None:
     for place, result in enumerate(report.results):
         if not result.file:
             raise InvalidArgument(f"results[{place}].file", "must not be empty")
-        check_text(f"results[{place}].file", result.file, 2_000)
+        check_file(f"results[{place}]", report.bundle_name, result.file)
         if result.file in seen:
             raise InvalidArgument(f"results[{place}].file", f"{result.file!r} is there twice")
         seen.add(result.file)
 
 
-def record_report(transaction: Transaction, report: ParseReport, now: datetime) -> int:
-    """Replace the errors of the reported files; return how many the bundle has now."""
+def commit_report(store: Store, report: ParseReport, now: datetime) -> int:
+    """Replace the errors of the reported files; return how many the bundle has now.
+
+    Raises:
+        CatalogUnavailable: the database gave up, or other reports came first again and again.
+
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            with store.write() as transaction:
+                return _record(transaction, report, now)
+        except StoreConflict:
+            continue
+    raise CatalogUnavailable
+
+
+def _record(transaction: Transaction, report: ParseReport, now: datetime) -> int:
     files = [result.file for result in report.results]
     failed = [result for result in report.results if result.failure]
     parsed = [result.file for result in report.results if not result.failure]

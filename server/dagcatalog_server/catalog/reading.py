@@ -1,10 +1,12 @@
 """Reads single DAGs: the head, a version, a content, a state of the past."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TypeVar
 
 from dagcatalog_server.catalog.errors import (
+    BlobCorrupt,
     CatalogError,
     ContentNotFound,
     DagNotFound,
@@ -15,10 +17,13 @@ from dagcatalog_server.catalog.errors import (
     VersionNotFound,
 )
 from dagcatalog_server.catalog.model import Blob, Change, Clock, DagKey, Position
-from dagcatalog_server.catalog.names import check_hash, check_key, check_namespace
+from dagcatalog_server.catalog.names import check_hash, check_key, check_namespace, is_dag_id
 from dagcatalog_server.catalog.ports import Snapshot
 
 MAX_SELECTORS = 10_000
+SUMMARY_BYTES = 1024
+
+T = TypeVar("T")
 
 
 class View(IntEnum):
@@ -76,6 +81,8 @@ def check_position(clock: Clock, asked: Position | None, *, past: bool = False) 
     """
     if asked is None:
         return
+    if asked.revision < 0:
+        raise InvalidArgument("position.revision", "must not be negative")
     oldest = clock.compacted_revision
     problem = None
     if asked.epoch and asked.epoch != clock.epoch:
@@ -86,8 +93,6 @@ def check_position(clock: Clock, asked: Position | None, *, past: bool = False) 
         problem = RangeProblem.COMPACTED
     if problem:
         raise RevisionOutOfRange(problem, asked, clock.position, oldest)
-    if asked.revision < 0:
-        raise InvalidArgument("position.revision", "must not be negative")
 
 
 def get(snapshot: Snapshot, query: GetQuery, min_position: Position | None = None) -> GetAnswer:
@@ -96,6 +101,7 @@ def get(snapshot: Snapshot, query: GetQuery, min_position: Position | None = Non
     Raises:
         DagNotFound, VersionNotFound, ContentNotFound: there is no such state.
         RevisionOutOfRange: a position that this history cannot serve.
+        BlobCorrupt: the state is there, but what it holds is not.
 
     """
     clock = snapshot.clock()
@@ -106,11 +112,10 @@ def get(snapshot: Snapshot, query: GetQuery, min_position: Position | None = Non
         check_hash("if_none_match", query.if_none_match)
         if query.if_none_match == change.state.hashes.content:
             return GetAnswer(Found(change), not_modified=True, position=clock.position)
-    return GetAnswer(
-        next(with_blobs(snapshot, [change], query.view)),
-        not_modified=False,
-        position=clock.position,
-    )
+    found = next(with_blobs(snapshot, [change], query.view))
+    if found.blob is None and (needed := blob_hash(change, query.view)):
+        raise BlobCorrupt(needed, "it is not there")
+    return GetAnswer(found, not_modified=False, position=clock.position)
 
 
 def _select(snapshot: Snapshot, query: GetQuery) -> Change:
@@ -169,7 +174,7 @@ def resolve_batch(
     keys = [
         DagKey(namespace, one.dag_id)
         for one in selectors
-        if one.version is None and one.content_hash is None
+        if one.version is None and one.content_hash is None and is_dag_id(one.dag_id)
     ]
     heads = snapshot.heads(keys) if keys else {}
     return [_find_or_error(snapshot, namespace, one, heads) for one in selectors]
@@ -222,30 +227,28 @@ def blob_hash(change: Change, view: View) -> str:
 
 
 def chunk_by_bytes(
-    changes: Iterable[Change], view: View, *, max_bytes: int
-) -> Iterator[list[Change]]:
-    """Cut a sequence of states so that a message of each part stays near `max_bytes`.
-
-    A state counts as its blob and 1 KiB for the summary; one larger than `max_bytes` is alone.
-    """
-    part: list[Change] = []
+    items: Iterable[T], size_of: Callable[[T], int], *, max_bytes: int
+) -> Iterator[list[T]]:
+    """Cut a sequence so that each part stays near `max_bytes`; a larger item is alone."""
+    part: list[T] = []
     size = 0
-    for change in changes:
-        one = 1024 + _view_bytes(change, view)
+    for item in items:
+        one = size_of(item)
         if part and size + one > max_bytes:
             yield part
             part, size = [], 0
-        part.append(change)
+        part.append(item)
         size += one
     if part:
         yield part
 
 
-def _view_bytes(change: Change, view: View) -> int:
+def view_bytes(change: Change, view: View) -> int:
+    """Estimate what a state takes on the wire: its blob, and 1 KiB for the summary."""
     match view:
         case View.SUMMARY:
-            return 0
+            return SUMMARY_BYTES
         case View.SOURCE:
-            return change.state.source_bytes
+            return SUMMARY_BYTES + change.state.source_bytes
         case View.DOCUMENT | View.READABLE:
-            return change.state.document_bytes
+            return SUMMARY_BYTES + change.state.document_bytes

@@ -30,6 +30,7 @@ _WORDS = {
 }
 _MAX_TEXT = 500
 _MAX_ASSETS = 100
+_MAX_SECONDS = 999_999_999 * 86_400  # of Python's timedelta; an integer may be beyond any float
 
 
 def read_schedule(dag: Mapping[str, Json]) -> Schedule:
@@ -37,7 +38,7 @@ def read_schedule(dag: Mapping[str, Json]) -> Schedule:
     timetable = dag.get("timetable")
     if not isinstance(timetable, dict):
         return _old_schedule(dag)
-    name = _text(timetable.get("__type"))
+    name = _text(timetable.get("__type"))[:_MAX_TEXT]
     facts = timetable.get("__var")
     facts = facts if isinstance(facts, dict) else {}
     kind = _kind(name)
@@ -81,9 +82,11 @@ def _cron(facts: Mapping[str, Json]) -> str:
 
 def _delta(value: Json) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_text(amount) or amount}" for name, amount in value.items())
+        return _text(", ".join(f"{name} {amount}" for name, amount in value.items()))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
+    if abs(value) > _MAX_SECONDS:
+        return f"every {value} s"
     days, seconds = divmod(value, 86_400)
     hours, minutes = divmod(seconds // 60, 60)
     parts = ((days, "d"), (hours, "h"), (minutes, "min"), (seconds % 60, "s"))
@@ -109,13 +112,13 @@ def _asset_names(condition: Json) -> Iterator[str]:
 
 def _timezone(facts: Mapping[str, Json], dag: Mapping[str, Json]) -> str:
     own = facts.get("timezone")
-    return _text(own) or _text(dag.get("timezone"))
+    return (_text(own) or _text(dag.get("timezone")))[:_MAX_TEXT]
 
 
 def _old_schedule(dag: Mapping[str, Json]) -> Schedule:
     interval = dag.get("schedule_interval")
     if isinstance(interval, dict):
-        text = _delta(interval.get("__var", interval.get("value")))
+        text = _delta(interval.get("__var", interval.get("value")))[:_MAX_TEXT]
         return Schedule(ScheduleKind.DELTA, text, _timezone({}, dag))
     text = _text(interval)[:_MAX_TEXT]
     if not text:

@@ -114,6 +114,10 @@ class Write:
     """SHA-256 of the request without its id."""
     validate_only: bool = False
 
+    def blob_bytes(self) -> int:
+        """Add up what the write brings, before compression."""
+        return sum(len(blob.raw) for blob in self.blobs())
+
     def blobs(self) -> Iterator[Blob]:
         """Yield what must be durable before the write."""
         for operation in self.operations:
@@ -221,9 +225,7 @@ def _provenance(item: PutItem, tree: Mapping[str, object], file: FileRef | None)
         ):
             raise InvalidArgument("provenance.file", "must be the file that `replace` names")
         given = replace(given, file=file.file, bundle_name=file.bundle_name)
-    return check_provenance(
-        given if given.file else replace(given, file=relative_file(tree)[:2000])
-    )
+    return check_provenance(given if given.file else replace(given, file=relative_file(tree)))
 
 
 def _source(text: str | None, limit: int) -> Blob | None:

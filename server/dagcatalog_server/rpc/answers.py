@@ -21,7 +21,7 @@ from dagcatalog_server.catalog.model import (
 from dagcatalog_server.catalog.reading import Found, View
 from dagcatalog_server.catalog.writes import DagOutcome
 from dagcatalog_server.rpc.readable import to_struct
-from dagcatalog_server.rpc.status import code_number
+from dagcatalog_server.rpc.status import code_number, shorten
 
 OUTCOMES = {
     ChangeKind.CREATED: pb.PUT_OUTCOME_CREATED,
@@ -159,7 +159,7 @@ def version(row: Change, head_version: int) -> res.DagVersion:
 
 def item_error(error: CatalogError) -> pb.ItemError:
     """Tell why one item of a batch failed."""
-    return pb.ItemError(code=code_number(error), reason=error.reason, message=str(error))
+    return pb.ItemError(code=code_number(error), reason=error.reason, message=shorten(str(error)))
 
 
 def parse_errors(rows: Sequence[ParseError]) -> list[res.ParseError]:

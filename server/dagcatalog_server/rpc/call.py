@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import traceback
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -45,8 +46,9 @@ def unary_handler(method: str, request_type: type[Message], serve: Unary) -> Han
 
     async def handle(wire: bytes, context: Context) -> bytes:
         async with _Served(method, context) as call:
-            answer = await serve(_decode(request_type, wire), call)
-            return answer.SerializeToString()
+            serving = serve(_decode(request_type, wire), call)
+            del wire  # an error would keep it: see _forget
+            return (await serving).SerializeToString()
 
     return grpc.unary_unary_rpc_method_handler(handle)
 
@@ -56,7 +58,9 @@ def stream_handler(method: str, request_type: type[Message], serve: Stream) -> H
 
     async def handle(wire: bytes, context: Context) -> AsyncIterator[bytes]:
         async with _Served(method, context) as call:
-            async for answer in serve(_decode(request_type, wire), call):
+            serving = serve(_decode(request_type, wire), call)
+            del wire
+            async for answer in serving:
                 yield answer if isinstance(answer, bytes) else answer.SerializeToString()
 
     return grpc.unary_stream_rpc_method_handler(handle)
@@ -95,11 +99,13 @@ class _Served:
             case CatalogError():
                 code = STATUS[type(error)]
                 self._log(logging.INFO, code.name, f" reason={error.reason}")
+                _forget(error)
                 await self._abort(code, rich_status(error, self._call.request_id))
             case asyncio.CancelledError() | GeneratorExit() | grpc.aio.AbortError():
                 self._log(logging.DEBUG, "CANCELLED")
             case Exception():
                 log.error("rpc_failed %s", self._facts("INTERNAL"), exc_info=error)
+                _forget(error)
                 await self._abort(grpc.StatusCode.INTERNAL, internal_status(self._call.request_id))
 
     async def _abort(self, code: grpc.StatusCode, status: status_pb2.Status) -> NoReturn:
@@ -117,3 +123,14 @@ class _Served:
             f"method={call.method} code={code} peer={call.peer} "
             f"request_id={call.request_id} ms={taken_ms:.1f}"
         )
+
+
+def _forget(error: BaseException | None) -> None:
+    """Let go of what the frames of an error hold: documents, and trees of a million values.
+
+    grpc keeps the abort that follows, and with it this error, in a reference cycle: a flood of
+    refused documents would pile up until the garbage collector comes by.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

@@ -14,6 +14,9 @@ from dagcatalog_server.catalog.committing import Result
 from dagcatalog_server.catalog.errors import CatalogError
 from dagcatalog_server.catalog.writes import Write, WriteOutcome
 
+# What a group may compress and write before anybody hears of it.
+MAX_GROUP_BYTES = 64 * 1024**2
+
 Commit = Callable[[Sequence[Write]], Awaitable[list[Result]]]
 
 
@@ -57,10 +60,7 @@ class GroupCommit:
                 await self._commit_group()
 
     async def _commit_group(self) -> None:
-        count = min(len(self._waiting), self._max_group)
-        group = [self._waiting.popleft() for _ in range(count)]
-        # A caller that has left meanwhile has not been promised anything: do not write for it.
-        group = [one for one in group if not one.outcome.cancelled()]
+        group = self._take_group()
         if not group:
             return
         try:
@@ -71,6 +71,20 @@ class GroupCommit:
             return
         self._on_commit()
         self._settle(group, results)
+
+    def _take_group(self) -> list[_Waiting]:
+        """Take what waits, up to the bounds of a group; a single large write is a group too."""
+        group: list[_Waiting] = []
+        size = 0
+        while self._waiting and len(group) < self._max_group:
+            size += self._waiting[0].write.blob_bytes()
+            if group and size > MAX_GROUP_BYTES:
+                break
+            one = self._waiting.popleft()
+            # A caller that has left has not been promised anything: do not write for it.
+            if not one.outcome.cancelled():
+                group.append(one)
+        return group
 
     @staticmethod
     def _settle(group: Sequence[_Waiting], results: Sequence[Result | Exception]) -> None:

@@ -1,5 +1,6 @@
 """Documents as `google.protobuf.Struct`, for people with grpcurl."""
 
+import json
 from typing import Any
 
 import orjson
@@ -11,9 +12,17 @@ MAX_STRUCT_DEPTH = 30
 
 
 def to_struct(document: bytes) -> Struct:
-    """Read a canonical document. Numbers become doubles; what is nested too deep becomes its JSON."""
-    tree = orjson.loads(document)
-    return _struct(tree, depth=1)
+    """Read a canonical document. Numbers become doubles; what no double or message can hold, text."""
+    return _struct(_read(document), depth=1)
+
+
+def _read(document: bytes) -> dict[str, Any]:
+    tree: dict[str, Any]
+    try:
+        tree = orjson.loads(document)
+    except orjson.JSONDecodeError:  # an integer beyond the range of a double: legal, and kept
+        tree = json.loads(document)
+    return tree
 
 
 def _struct(tree: dict[str, Any], *, depth: int) -> Struct:
@@ -30,11 +39,11 @@ def _fill(target: Value, value: Any, *, depth: int) -> None:
         case bool():
             target.bool_value = value
         case int() | float():
-            target.number_value = value
+            _fill_number(target, value)
         case str():
             target.string_value = value
         case _ if depth > MAX_STRUCT_DEPTH:
-            target.string_value = orjson.dumps(value).decode()
+            target.string_value = json.dumps(value, ensure_ascii=False)
         case dict():
             target.struct_value.CopyFrom(_struct(value, depth=depth))
         case list():
@@ -42,3 +51,10 @@ def _fill(target: Value, value: Any, *, depth: int) -> None:
             for inner in value:
                 _fill(filled.values.add(), inner, depth=depth + 1)
             target.list_value.CopyFrom(filled)
+
+
+def _fill_number(target: Value, value: float) -> None:
+    try:
+        target.number_value = float(value)
+    except OverflowError:  # infinity would be no JSON: the digits say more
+        target.string_value = str(value)

@@ -163,7 +163,9 @@ def watch_query(request: pb.WatchRequest) -> WatchQuery:
     check_profile(request.profile)
     if request.consumer_id:
         raise NotImplementedYet("the registry of consumers (consumer_id)")
-    namespaces = [check_namespace_filter(one) for one in request.namespaces or [""]]
+    namespaces = [
+        _watched_namespace(place, one) for place, one in enumerate(request.namespaces or [""])
+    ]
     classes = (_known("classes", one, len(ChangeClass)) for one in request.classes)
     interval_s = DEFAULT_BOOKMARK_INTERVAL_S
     if request.HasField("bookmark_interval"):
@@ -181,23 +183,30 @@ def watch_query(request: pb.WatchRequest) -> WatchQuery:
     )
 
 
+def _watched_namespace(place: int, namespace: str) -> str | None:
+    try:
+        return check_namespace_filter(namespace)
+    except InvalidArgument as error:
+        raise InvalidArgument(f"namespaces[{place}]", error.violation.description) from error
+
+
 def parse_report(request: pb.ReportParseRequest, actor: str) -> ParseReport:
     """Read what the parses of files gave."""
     return ParseReport(
         namespace=check_namespace(request.namespace),
         bundle_name=request.bundle_name,
         bundle_version=request.bundle_version,
-        results=tuple(_parse_result(one) for one in request.results),
+        results=tuple(_parse_result(place, one) for place, one in enumerate(request.results)),
         complete=request.complete,
         actor=actor,
     )
 
 
-def _parse_result(result: pb.ParseResult) -> ParseResult:
+def _parse_result(place: int, result: pb.ParseResult) -> ParseResult:
     if not result.HasField("failure"):
         return ParseResult(result.file)
     given = result.failure
-    kind = _known("failure.kind", given.kind, len(ParseErrorKind), zero=True)
+    kind = _known(f"results[{place}].failure.kind", given.kind, len(ParseErrorKind), zero=True)
     failure = ParseFailure(
         ParseErrorKind(kind or ParseErrorKind.IMPORT), given.message, given.stack_trace, given.line
     )

@@ -11,6 +11,10 @@ from dagcatalog_server.catalog import errors
 DOMAIN = "dagcatalog"
 STATUS_DETAILS = "grpc-status-details-bin"
 
+# A client refuses metadata over 8 KiB by default, and these texts travel in it: the message twice
+# (percent-encoded to three times its size, and inside the details), field and description once.
+MAX_TEXT_BYTES = 768
+
 STATUS: dict[type[errors.CatalogError], StatusCode] = {
     errors.InvalidArgument: StatusCode.INVALID_ARGUMENT,
     errors.DagNotFound: StatusCode.NOT_FOUND,
@@ -38,19 +42,31 @@ def code_number(error: errors.CatalogError) -> int:
 def rich_status(error: errors.CatalogError, request_id: str) -> status_pb2.Status:
     """Build the google.rpc.Status of an error, with its details."""
     details: list[Message] = [
-        error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.details()),
+        error_details_pb2.ErrorInfo(
+            reason=error.reason,
+            domain=DOMAIN,
+            metadata={name: shorten(value) for name, value in error.details().items()},
+        ),
         error_details_pb2.RequestInfo(request_id=request_id),
     ]
     if isinstance(error, errors.InvalidArgument | errors.TooLarge):
         violation = error_details_pb2.BadRequest.FieldViolation(
-            field=error.violation.field, description=error.violation.description
+            field=shorten(error.violation.field), description=shorten(error.violation.description)
         )
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if isinstance(error, errors.CatalogUnavailable):
         delay = Duration()
         delay.FromMilliseconds(round(error.retry_after_s * 1000))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
-    return _status(code_number(error), str(error), details)
+    return _status(code_number(error), shorten(str(error)), details)
+
+
+def shorten(text: str) -> str:
+    """Cut a text that would not fit into an error's metadata."""
+    raw = text.encode()
+    return (
+        text if len(raw) <= MAX_TEXT_BYTES else raw[:MAX_TEXT_BYTES].decode(errors="ignore") + "…"
+    )
 
 
 def internal_status(request_id: str) -> status_pb2.Status:

@@ -7,7 +7,7 @@ from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_server.catalog.catalog import Catalog
 from dagcatalog_server.catalog.model import Change, ChangeKind
 from dagcatalog_server.catalog.query import StateRow
-from dagcatalog_server.catalog.reading import Found, View, chunk_by_bytes, with_blobs
+from dagcatalog_server.catalog.reading import Found, View, chunk_by_bytes, view_bytes, with_blobs
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
 from dagcatalog_server.rpc.reading import MESSAGE_BYTES
@@ -45,7 +45,9 @@ class WatchingMethods:
     async def _state(self, event: StateEvent, view: View) -> AsyncIterator[pb.WatchResponse]:
         """Cut a part of the present into messages of about 1 MiB."""
         changes = [_as_change(row) for row in event.rows]
-        for part in chunk_by_bytes(changes, view, max_bytes=MESSAGE_BYTES):
+        for part in chunk_by_bytes(
+            changes, lambda one: view_bytes(one, view), max_bytes=MESSAGE_BYTES
+        ):
             told = await self._tell(part, view)
             yield pb.WatchResponse(
                 position=answers.position(event.position),

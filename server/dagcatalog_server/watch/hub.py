@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dagcatalog_server.catalog.errors import RangeProblem, RevisionOutOfRange, WatcherTooSlow
 from dagcatalog_server.catalog.model import Change, Clock, DagKey, Position
+from dagcatalog_server.catalog.names import check_text
 from dagcatalog_server.catalog.query import Cursor, DagFilter, ListQuery, StateRow
 from dagcatalog_server.catalog.reading import check_position
 from dagcatalog_server.watch.query import (
@@ -19,6 +20,7 @@ from dagcatalog_server.watch.ring import RevisionChanges, Ring, by_revision
 from dagcatalog_server.watch.tail import READ_LIMIT, ReadChanges
 
 STATE_PAGE = 500
+MAX_PREFIX = 250  # the length of a dag_id
 
 
 @dataclass(frozen=True)
@@ -48,23 +50,26 @@ class WatchHub:
         """Run one watch until the hub drains or the consumer leaves.
 
         Raises:
-            RevisionOutOfRange: the start is compacted, in the future or of another epoch.
+            RevisionOutOfRange: the start is compacted, in the future or of another epoch, or the
+                history was replaced meanwhile.
             WatcherTooSlow: the watch fell off the ring after it had once caught up.
 
         """
         self.watch_count += 1
+        history = self._ring.start
         try:
             position = await self._start(query)
             if query.initial_state:
                 async for page in self._state(query, position):
                     yield page
                 yield BookmarkEvent(position, synced=True)
-            async for event in self._follow(query, position):
+            async for event in self._follow(query, position, history):
                 yield event
         finally:
             self.watch_count -= 1
 
     async def _start(self, query: WatchQuery) -> Position:
+        check_text("dag_id_prefix", query.dag_id_prefix, MAX_PREFIX)
         clock = await self._reads.clock()
         if query.after is None:
             return clock.position
@@ -91,12 +96,14 @@ class WatchHub:
                 return
             after = Cursor(page[-1].state.key, page[-1].revision)
 
-    async def _follow(self, query: WatchQuery, start: Position) -> AsyncIterator[WatchEvent]:
+    async def _follow(
+        self, query: WatchQuery, start: Position, history: Position
+    ) -> AsyncIterator[WatchEvent]:
         position, live = start, False
         due = _Due(query.bookmark_interval_s)
         while True:
             advanced = self._ring.next_advance()
-            self._check_epoch(position)
+            history = self._check_history(position, history)
             entries = self._ring.after(position.revision)
             if entries is None:
                 if live and not query.conflate:
@@ -118,10 +125,18 @@ class WatchHub:
             if draining:
                 return
 
-    def _check_epoch(self, position: Position) -> None:
-        if position.epoch != self._ring.epoch:
-            now = self._ring.position
+    def _check_history(self, position: Position, history: Position) -> Position:
+        """Refuse a position that the ring's history does not have; return that history's start.
+
+        A database that lost its last commits goes on in the same epoch: a watch that saw them
+        would take the revisions that replace them for known ones.
+        """
+        now, began = self._ring.position, self._ring.start
+        if position.epoch != now.epoch:
             raise RevisionOutOfRange(RangeProblem.OTHER_EPOCH, position, now, now.revision)
+        if history is not began and position.revision > began.revision:
+            raise RevisionOutOfRange(RangeProblem.FUTURE, position, began, began.revision)
+        return began
 
     async def _read_log(self, position: Position) -> list[RevisionChanges]:
         clock, changes = await self._reads.changes(position.revision, READ_LIMIT)

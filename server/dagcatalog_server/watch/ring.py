@@ -35,6 +35,8 @@ class Ring:
         self.epoch = start.epoch
         self.revision = start.revision
         """Last revision that is in the ring, or that it began after."""
+        self.start = start
+        """Where this history was entered; another one is another object."""
         self._first = start.revision
         self._max_changes = max_changes
         self._entries: deque[RevisionChanges] = deque()
@@ -60,6 +62,7 @@ class Ring:
 
     def restart(self, start: Position) -> None:
         """Begin again, on another history."""
+        self.start = start
         self._entries.clear()
         self._size = 0
         self.epoch, self.revision, self._first = start.epoch, start.revision, start.revision

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from dagcatalog_server.catalog.errors import CatalogError
 from dagcatalog_server.catalog.model import Change, Clock
@@ -63,7 +64,7 @@ class Tail:
             self._ring.extend(by_revision(changes))
 
     async def _wait(self, pause_s: float) -> None:
-        try:
-            await asyncio.wait_for(self._doorbell.wait(), pause_s)
-        except TimeoutError:
-            return
+        # Not asyncio.wait_for: until Python 3.12 it loses a cancellation that meets the doorbell.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._doorbell.wait()
