@@ -1,9 +1,8 @@
 """The contract as raw gRPC: stubs, requests and decoded errors, with no client library between."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -50,11 +49,9 @@ async def serving(**settings: object) -> AsyncIterator[str]:
         **settings,
     }
     config = Config(**given)
-    async with AsyncExitStack() as stack:
-        # On a thread: the database may be reached through this very event loop.
-        store = await asyncio.to_thread(stack.enter_context, opened_store(config))
-        server = await stack.enter_async_context(running_server(config, store))
-        yield server.address
+    with opened_store(config) as store:
+        async with running_server(config, store) as server:
+            yield server.address
 
 
 def canonical(document: Mapping[str, object]) -> bytes:

@@ -5,7 +5,8 @@ import logging
 import time
 import traceback
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
@@ -26,7 +27,7 @@ ANONYMOUS = "anonymous"  # until there is authentication, nobody can be named
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Unary = Callable[[Any, "Call"], Awaitable[Message]]
-Stream = Callable[[Any, "Call"], AsyncIterator[Message | bytes]]
+Stream = Callable[[Any, "Call"], AsyncGenerator[Message | bytes, None]]
 """May yield messages that are encoded already, because many calls share them."""
 
 
@@ -60,8 +61,11 @@ def stream_handler(method: str, request_type: type[Message], serve: Stream) -> H
         async with _Served(method, context) as call:
             serving = serve(_decode(request_type, wire), call)
             del wire
-            async for answer in serving:
-                yield answer if isinstance(answer, bytes) else answer.SerializeToString()
+            # A client that leaves ends us at the yield: what serves it must end now, not when the
+            # garbage collector finds it.
+            async with aclosing(serving):
+                async for answer in serving:
+                    yield answer if isinstance(answer, bytes) else answer.SerializeToString()
 
     return grpc.unary_stream_rpc_method_handler(handle)
 

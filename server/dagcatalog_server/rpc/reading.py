@@ -1,6 +1,6 @@
 """Get, GetBatch, List, ListVersions, ListParseErrors, Status: what reads the catalog."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -61,7 +61,7 @@ class ReadingMethods:
 
     async def get_batch(
         self, request: pb.GetBatchRequest, call: Call
-    ) -> AsyncIterator[pb.GetBatchResponse]:
+    ) -> AsyncGenerator[pb.GetBatchResponse, None]:
         """Read many DAGs, in messages of about 1 MiB."""
         requests.check_profile(request.profile)
         view = requests.view(request.view, default=View.DOCUMENT)

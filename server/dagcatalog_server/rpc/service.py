@@ -1,6 +1,6 @@
 """The service as grpc sees it: every method of the contract, and who serves it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
@@ -58,7 +58,7 @@ def _no_answer(name: str) -> Unary:
 
 
 def _no_stream(name: str) -> Stream:
-    async def refuse(request: Message, call: Call) -> AsyncIterator[Message | bytes]:
+    async def refuse(request: Message, call: Call) -> AsyncGenerator[Message | bytes, None]:
         yield await _no_answer(name)(request, call)
 
     return refuse

@@ -1,6 +1,7 @@
 """Watch on the wire: events become messages; a revision that all watchers share is encoded once."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import resources_pb2 as res
@@ -26,21 +27,22 @@ class WatchingMethods:
 
     async def watch(
         self, request: pb.WatchRequest, call: Call
-    ) -> AsyncIterator[pb.WatchResponse | bytes]:
+    ) -> AsyncGenerator[pb.WatchResponse | bytes, None]:
         """Stream the present if asked for, and then every change."""
         view = requests.view(request.view, default=View.SUMMARY)
-        async for event in self._hub.watch(requests.watch_query(request)):
-            match event:
-                case StateEvent():
-                    async for answer in self._state(event, view):
-                        yield answer
-                case ChangeEvent():
-                    yield await self._changes(event, view)
-                case BookmarkEvent():
-                    bookmark = pb.Bookmark(synced=event.synced, draining=event.draining)
-                    yield pb.WatchResponse(
-                        position=answers.position(event.position), bookmark=bookmark
-                    )
+        async with aclosing(self._hub.watch(requests.watch_query(request))) as events:
+            async for event in events:
+                match event:
+                    case StateEvent():
+                        async for answer in self._state(event, view):
+                            yield answer
+                    case ChangeEvent():
+                        yield await self._changes(event, view)
+                    case BookmarkEvent():
+                        bookmark = pb.Bookmark(synced=event.synced, draining=event.draining)
+                        yield pb.WatchResponse(
+                            position=answers.position(event.position), bookmark=bookmark
+                        )
 
     async def _state(self, event: StateEvent, view: View) -> AsyncIterator[pb.WatchResponse]:
         """Cut a part of the present into messages of about 1 MiB."""

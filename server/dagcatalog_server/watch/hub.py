@@ -1,7 +1,7 @@
 """Runs watches: the present if asked for, then what follows, from the ring or from the log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from dagcatalog_server.catalog.errors import RangeProblem, RevisionOutOfRange, WatcherTooSlow
@@ -46,7 +46,7 @@ class WatchHub:
         """End every watch with a last bookmark that says where to resume."""
         self._draining.set()
 
-    async def watch(self, query: WatchQuery) -> AsyncIterator[WatchEvent]:
+    async def watch(self, query: WatchQuery) -> AsyncGenerator[WatchEvent, None]:
         """Run one watch until the hub drains or the consumer leaves.
 
         Raises:
