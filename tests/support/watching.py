@@ -135,7 +135,7 @@ class Watcher:
                 await self.next()
 
     async def close(self) -> None:
-        await self._stream.aclose()  # type: ignore[attr-defined] # a generator, as the wire knows
+        await self._stream.aclose()
 
     def _apply(self, changes: Iterable[Change]) -> None:
         for change in changes:
