@@ -1,5 +1,6 @@
 """Fixtures for every test: one PostgreSQL a session, an empty database for each test that asks."""
 
+import os
 from collections.abc import Iterator
 from itertools import count
 
@@ -7,6 +8,9 @@ import pytest
 
 from dagcatalog_server.store.schema import migrate
 from tests.support.postgres import Postgres, running_postgres
+
+# Tests start programs while grpc is at work; its own fork handlers make such a fork hang or crash.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 DISCONNECT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
 EMPTY = (

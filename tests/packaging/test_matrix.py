@@ -1,4 +1,7 @@
-"""The client under each protobuf and grpcio that it promises, against a server of today."""
+"""The client under each protobuf and grpcio that it promises, against a server of today.
+
+Warnings are errors, those of protobuf and grpc too.
+"""
 
 from pathlib import Path
 
@@ -58,7 +61,7 @@ def test_the_client_works_under(protobuf: str, grpcio: str, wheel: Path, tmp_pat
     name = "".join(letter if letter.isalnum() else "_" for letter in f"{protobuf}_{grpcio}")
 
     with running_server(tmp_path / "catalog.db") as server:
-        said = run(python, "-c", ROUND_TRIP, server.address, name).stdout
+        said = run(python, "-W", "error", "-c", ROUND_TRIP, server.address, name).stdout
 
     print(said)
     assert said.startswith("passed ")

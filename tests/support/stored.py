@@ -79,6 +79,7 @@ def state(
             definition=sha(content + "d"),
             structure=sha(content + "t"),
             schedule=sha(content + "s"),
+            metadata=sha(content + "m"),
             placement=sha(content + "p"),
         ),
         source_hash=sha(content + "source"),

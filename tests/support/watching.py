@@ -1,6 +1,7 @@
 """A catalog with its ring, tail and hub on the test's event loop, as the server puts them together."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -20,10 +21,13 @@ from dagcatalog_server.watch.query import (
 )
 from dagcatalog_server.watch.ring import Ring
 from dagcatalog_server.watch.tail import Tail
-from tests.support.writes import commit
+from tests.support.writes import commit, delete, put, put_operation, restore, write
 
 PATIENCE_S = 10.0
 NEVER_S = 3600.0
+
+EVERYTHING = WatchQuery(namespaces=None)
+STATE = WatchQuery(namespaces=None, initial_state=True)
 
 
 class Replica:
@@ -143,3 +147,42 @@ class Watcher:
                 self.states.pop(change.key, None)
             else:
                 self.states[change.key] = change.state
+
+
+def after(replica: Replica, revision: int, epoch: str | None = None, **how: object) -> WatchQuery:
+    """Ask for what follows a revision."""
+    epoch = replica.catalog.clock().epoch if epoch is None else epoch
+    return WatchQuery(None, after=Position(epoch, revision), **how)  # type: ignore[arg-type] # its fields
+
+
+def some_writes(count: int, seed: int = 1) -> list[Write]:
+    """Puts, refreshes, deletes, restores and batches of a few DAGs; some are refused."""
+    chance = random.Random(seed)
+    made: list[Write] = []
+    for number in range(count):
+        name = f"d{chance.randrange(6)}"
+        made.append(
+            chance.choice(
+                [
+                    put(name, tags=(str(chance.randrange(3)),)),
+                    put(name, tasks=("extract", f"t{chance.randrange(3)}")),
+                    put(name, source=str(number)),
+                    delete(name),
+                    restore(name),
+                    write(*(put_operation(one, cron=f"{number} * * * *") for one in ("d1", "b"))),
+                ]
+            )
+        )
+    return made
+
+
+def write_some(replica: Replica, count: int, seed: int = 1) -> None:
+    """Commit such writes one by one; the tail hears of all at once."""
+    for one in some_writes(count, seed):
+        replica.catalog.commit([one])
+    replica.tail.ring_doorbell()
+
+
+def change_events(watcher: Watcher) -> list[ChangeEvent]:
+    """Pick the events that tell of changes."""
+    return [event for event in watcher.events if isinstance(event, ChangeEvent)]

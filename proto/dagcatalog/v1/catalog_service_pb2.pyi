@@ -258,7 +258,8 @@ class PutRequest(_message.Message):
     """Airflow deployment that owns the DAG."""
     request_id: _builtins.str
     """Any string to 128 characters, unique to this write; kept a day. The same id with the same
-    request returns the first outcome; with another request it is refused (ALREADY_EXISTS).
+    request returns the first outcome; with another request it is refused (ALREADY_EXISTS). A write
+    that changed nothing (UNCHANGED, or refused) is not kept: there is nothing to repeat.
     """
     validate_only: _builtins.bool
     """Check everything and tell the outcome, write nothing."""

@@ -59,21 +59,19 @@ def hash_document(document: CanonicalDocument) -> DefinitionHashes:
         definition=hashlib.sha256(f"{structure}{schedule}{metadata}".encode()).hexdigest(),
         structure=structure,
         schedule=schedule,
+        metadata=metadata,
         placement=_digest(document, _fields(dag, PLACEMENT_FIELDS)),
     )
 
 
 def changed_classes(old: DefinitionHashes, new: DefinitionHashes) -> tuple[ChangeClass, ...]:
-    """Tell which parts of the definition differ; METADATA if neither structure nor schedule do."""
-    changed = [
-        kind
-        for kind, before, after in (
-            (ChangeClass.STRUCTURE, old.structure, new.structure),
-            (ChangeClass.SCHEDULE, old.schedule, new.schedule),
-        )
-        if before != after
-    ]
-    return tuple(changed) or (ChangeClass.METADATA,)
+    """Tell which parts of the definition differ, in the order of the classes."""
+    parts = (
+        (ChangeClass.STRUCTURE, old.structure, new.structure),
+        (ChangeClass.SCHEDULE, old.schedule, new.schedule),
+        (ChangeClass.METADATA, old.metadata, new.metadata),
+    )
+    return tuple(kind for kind, before, after in parts if before != after)
 
 
 def _digest(document: CanonicalDocument, part: Json) -> str:

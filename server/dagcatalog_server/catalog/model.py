@@ -160,6 +160,8 @@ class DefinitionHashes:
     definition: str
     structure: str
     schedule: str
+    metadata: str
+    """Of what defines the DAG and is neither structure nor schedule."""
     placement: str
     """Of where the document says it was parsed (fileloc and the like)."""
 

@@ -113,8 +113,6 @@ def get(snapshot: Snapshot, query: GetQuery, min_position: Position | None = Non
         if query.if_none_match == change.state.hashes.content:
             return GetAnswer(Found(change), not_modified=True, position=clock.position)
     found = next(with_blobs(snapshot, [change], query.view))
-    if found.blob is None and (needed := blob_hash(change, query.view)):
-        raise BlobCorrupt(needed, "it is not there")
     return GetAnswer(found, not_modified=False, position=clock.position)
 
 
@@ -209,9 +207,16 @@ def _find(
 
 
 def with_blobs(snapshot: Snapshot, changes: Sequence[Change], view: View) -> Iterator[Found]:
-    """Read what the view asks for, for all changes in one question."""
+    """Read what the view asks for, for all changes in one question.
+
+    Raises:
+        BlobCorrupt: a state is there, but what it holds is not.
+
+    """
     wanted = {one for change in changes if (one := blob_hash(change, view))}
     blobs = snapshot.blobs(wanted) if wanted else {}
+    for missing in sorted(wanted - blobs.keys()):
+        raise BlobCorrupt(missing, "it is not there")
     return (Found(change, blobs.get(blob_hash(change, view))) for change in changes)
 
 

@@ -3,12 +3,11 @@
 import asyncio
 import logging
 import time
-import traceback
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -48,8 +47,9 @@ def unary_handler(method: str, request_type: type[Message], serve: Unary) -> Han
     async def handle(wire: bytes, context: Context) -> bytes:
         async with _Served(method, context) as call:
             serving = serve(_decode(request_type, wire), call)
-            del wire  # an error would keep it: see _forget
+            del wire  # decoded: not to be held twice
             return (await serving).SerializeToString()
+        return b""  # refused: grpc sends the status and no message
 
     return grpc.unary_unary_rpc_method_handler(handle)
 
@@ -96,25 +96,33 @@ class _Served:
         await self._context.send_initial_metadata(((REQUEST_ID, self._call.request_id),))
         return self._call
 
-    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         match error:
             case None:
                 self._log(logging.DEBUG, "OK")
             case CatalogError():
                 code = STATUS[type(error)]
                 self._log(logging.INFO, code.name, f" reason={error.reason}")
-                _forget(error)
-                await self._abort(code, rich_status(error, self._call.request_id))
-            case asyncio.CancelledError() | GeneratorExit() | grpc.aio.AbortError():
+                return self._refuse(code, rich_status(error, self._call.request_id))
+            case asyncio.CancelledError() | GeneratorExit():
                 self._log(logging.DEBUG, "CANCELLED")
             case Exception():
                 log.error("rpc_failed %s", self._facts("INTERNAL"), exc_info=error)
-                _forget(error)
-                await self._abort(grpc.StatusCode.INTERNAL, internal_status(self._call.request_id))
+                status = internal_status(self._call.request_id)
+                return self._refuse(grpc.StatusCode.INTERNAL, status)
+        return False
 
-    async def _abort(self, code: grpc.StatusCode, status: status_pb2.Status) -> NoReturn:
-        details = ((STATUS_DETAILS, status.SerializeToString()),)
-        await self._context.abort(code, status.message, details)
+    def _refuse(self, code: grpc.StatusCode, status: status_pb2.Status) -> bool:
+        """Set how the call ends; True: its error goes no further.
+
+        Not by `context.abort`: grpc keeps what that raises in the state of the call, to which its
+        traceback leads back: a circle that keeps the error and the request, a document of 16 MiB
+        maybe, until the garbage collector comes by.
+        """
+        self._context.set_code(code)
+        self._context.set_details(status.message)
+        self._context.set_trailing_metadata(((STATUS_DETAILS, status.SerializeToString()),))
+        return True
 
     def _log(self, level: int, code: str, more: str = "") -> None:
         if log.isEnabledFor(level):
@@ -127,14 +135,3 @@ class _Served:
             f"method={call.method} code={code} peer={call.peer} "
             f"request_id={call.request_id} ms={taken_ms:.1f}"
         )
-
-
-def _forget(error: BaseException | None) -> None:
-    """Let go of what the frames of an error hold: documents, and trees of a million values.
-
-    grpc keeps the abort that follows, and with it this error, in a reference cycle: a flood of
-    refused documents would pile up until the garbage collector comes by.
-    """
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__

@@ -49,7 +49,10 @@ class GroupCommit:
         outcome: asyncio.Future[WriteOutcome] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(write, outcome))
         self._arrived.set()
-        return await outcome
+        try:
+            return await outcome
+        finally:
+            del outcome  # its error leads here: a circle, that would keep the write
 
     async def run(self) -> None:
         """Commit groups until cancelled."""
@@ -66,8 +69,7 @@ class GroupCommit:
         try:
             results = await self._commit([one.write for one in group])
         except Exception as error:  # noqa: BLE001 - every caller must learn of it
-            results_for_all: list[Result | Exception] = [error] * len(group)
-            self._settle(group, results_for_all)
+            self._settle(group, [error] * len(group))
             return
         self._on_commit()
         self._settle(group, results)

@@ -67,6 +67,7 @@ change = Table(
     Column("definition_hash", Sha256, nullable=False),
     Column("structure_hash", Sha256, nullable=False),
     Column("schedule_hash", Sha256, nullable=False),
+    Column("metadata_hash", Sha256, nullable=False),
     Column("placement_hash", Sha256, nullable=False),
     Column("source_hash", Sha256, nullable=False),
     Column("document_bytes", BigInteger, nullable=False),

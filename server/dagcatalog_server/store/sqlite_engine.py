@@ -1,6 +1,7 @@
 """SQLAlchemy on a SQLite file: transactions, durability and errors as the store needs them."""
 
 import sqlite3
+import time
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, FromClause, create_engine, event
@@ -12,6 +13,8 @@ from dagcatalog_server.store.sql_errors import translate_errors
 READ_OPTIONS = {"dagcatalog_begin": "BEGIN DEFERRED"}
 WRITE_OPTIONS = {"dagcatalog_begin": "BEGIN IMMEDIATE"}
 
+WAL_TIMEOUT_S = 10.0
+WAL_RETRY_S = 0.01
 _PRIMARY_CODE = 0xFF
 _CONFLICTS = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 _UNAVAILABLE = {
@@ -73,10 +76,25 @@ class _Compiler(SQLiteCompiler):
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Switch the file to WAL. A new file must be had alone for that, and SQLite does not wait."""
+    give_up = time.monotonic() + WAL_TIMEOUT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > give_up:
+                raise
+            time.sleep(WAL_RETRY_S)
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:

@@ -77,6 +77,7 @@ def _make_change() -> None:
         sa.Column("definition_hash", HASH, nullable=False),
         sa.Column("structure_hash", HASH, nullable=False),
         sa.Column("schedule_hash", HASH, nullable=False),
+        sa.Column("metadata_hash", HASH, nullable=False),
         sa.Column("placement_hash", HASH, nullable=False),
         sa.Column("source_hash", HASH, nullable=False),
         sa.Column("document_bytes", sa.BigInteger, nullable=False),
