@@ -128,6 +128,11 @@ def _put_child(tree: Tree, ids: list[str]) -> None:
             lambda tree: (tree["dag"].update(catchup=True), tree["dag"]["tasks"].pop()),
             (STRUCTURE, SCHEDULE),
         ),
+        (
+            lambda tree: (tree["dag"].update(tags=["new"]), tree["dag"]["tasks"].pop()),
+            (STRUCTURE, METADATA),
+        ),
+        (set_dag(catchup=True, doc_md="new"), (SCHEDULE, METADATA)),
     ],
 )
 def test_a_change_of_meaning_is_told_by_its_class(
