@@ -65,7 +65,8 @@ def _plan_one(plan: Plan, write: Write) -> Result:
     try:
         return plan.add(write)
     except CatalogError as error:
-        return error
+        # A value from here on: its traceback would lead to the list that holds it, and keep the group.
+        return error.with_traceback(None)
 
 
 def _remember(transaction: Transaction, plan: Plan, last: int, now: datetime) -> None:
