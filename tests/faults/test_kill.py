@@ -1,8 +1,10 @@
 """kill -9 in the middle of writes, again and again: what was acknowledged is there, whole and once."""
 
+import asyncio
 import random
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from tests.faults.stream import Acknowledged, Stream, Writes, send
 from tests.support.server import RunningServer, running_server
 from tests.support.wire import Api, connected
 
+DATABASES = 2
+"""At once, each with servers of its own: starting one takes a core a second or more."""
 CONNECTIONS = 3
 MAX_ANSWERS = 100
 """Before a kill."""
@@ -49,16 +53,22 @@ class Ordeal:
     def __post_init__(self) -> None:
         self._writes = Writes(self.source)
 
-    async def round(self) -> None:
+    async def endure(self, kills: int) -> None:
+        """Be killed so often, and check everything in the end."""
+        for _ in range(kills):
+            await self._round()
+        await self._check_all()
+
+    async def _round(self) -> None:
         """Start, check what the last kill left, write, and be killed."""
-        with running_server(self.path) as server:
-            async with AsyncExitStack() as stack:
-                apis = [
-                    await stack.enter_async_context(connected(server.address))
-                    for _ in range(CONNECTIONS)
-                ]
-                await self._check(apis[0])
-                await self._write(apis, server)
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(_started(self.path))
+            apis = [
+                await stack.enter_async_context(connected(server.address))
+                for _ in range(CONNECTIONS)
+            ]
+            await self._check(apis[0])
+            await self._write(apis, server)
 
     async def _check(self, api: Api) -> None:
         checked = self.ledger.revision
@@ -100,15 +110,27 @@ class Ordeal:
         self.unanswered, self.acknowledged = stream.unanswered, stream.acknowledged
         self.acknowledged_count += len(stream.acknowledged)
 
-    async def check_all(self) -> int:
-        """Check once more, all of it; give the number of blobs that no write points at."""
-        with running_server(self.path) as server:
-            async with connected(server.address) as api:
-                await self._check(api)
-                assert await read_log(api, 0) == self.log
-                await check_documents(api, self.ledger.contents)
-                await check_versions(api, self.ledger)
-        return check_file(self.path, self.ledger)
+    async def _check_all(self) -> None:
+        async with _started(self.path) as server, connected(server.address) as api:
+            await self._check(api)
+            assert await read_log(api, 0) == self.log
+            await check_documents(api, self.ledger.contents)
+            await check_versions(api, self.ledger)
+        check_file(self.path, self.ledger)
+
+
+@asynccontextmanager
+async def _started(path: Path) -> AsyncIterator[RunningServer]:
+    """Start a server while others go on; what has begun to start is ended, whatever happens."""
+    with ExitStack() as stack:
+        starting = asyncio.ensure_future(
+            asyncio.to_thread(stack.enter_context, running_server(path))
+        )
+        try:
+            server = await asyncio.shield(starting)
+        finally:
+            await asyncio.wait([starting])
+        yield server
 
 
 @pytest.mark.parametrize(
@@ -117,16 +139,19 @@ class Ordeal:
 async def test_a_killed_server_keeps_every_acknowledged_write_whole_and_once(
     tmp_path: Path, kills: int
 ) -> None:
-    began = time.monotonic()
-    ordeal = Ordeal(tmp_path / "catalog.db", random.Random(take_seed()))
-    for _ in range(kills):
-        await ordeal.round()
-    orphans = await ordeal.check_all()
+    began, seed = time.monotonic(), take_seed()
+    ordeals = [
+        Ordeal(tmp_path / f"catalog-{number}.db", random.Random(f"{seed} {number}"))
+        for number in range(DATABASES)
+    ]
+    async with asyncio.TaskGroup() as tasks:
+        for one in ordeals:
+            tasks.create_task(one.endure(kills // DATABASES))
     print(
-        f"{kills} kills, {ordeal.acknowledged_count} acknowledged writes, "
-        f"{ordeal.retried_count} retried ({ordeal.durable_count} of them had been done), "
-        f"{ordeal.ledger.revision} revisions, {orphans} blobs left over, "
-        f"{time.monotonic() - began:.0f} s"
+        f"{kills} kills, {sum(one.acknowledged_count for one in ordeals)} acknowledged writes, "
+        f"{sum(one.retried_count for one in ordeals)} retried "
+        f"({sum(one.durable_count for one in ordeals)} of them had been done), "
+        f"{sum(one.ledger.revision for one in ordeals)} revisions, {time.monotonic() - began:.0f} s"
     )
-    assert ordeal.acknowledged_count > kills
-    assert ordeal.retried_count > 0
+    assert all(one.acknowledged_count > kills // DATABASES for one in ordeals)
+    assert all(one.retried_count > 0 for one in ordeals)

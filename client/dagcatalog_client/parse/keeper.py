@@ -117,17 +117,18 @@ class _Keeper:
         return Verdict(exit_code=os.WEXITSTATUS(status))
 
     def _broken_limit(self) -> Verdict | None:
-        if time.monotonic() > self.deadline:
-            reason = f"the file did not end within {self.limits.timeout_s:g} s"
-            return Verdict(ended_for=FailureKind.TIMEOUT, reason=reason)
-        if len(self.answer) > MAX_ANSWER_BYTES:
-            reason = f"the DAGs of the file are larger than {MAX_ANSWER_BYTES >> 20} MiB"
-            return Verdict(ended_for=FailureKind.MEMORY, reason=reason)
+        # First: a file that forks wildly leaves us little time, and its deadline may be over by now.
         if processes.process_count() > self.processes_before + MAX_FILE_PROCESSES and (
             len(processes.descendants(os.getpid())) > MAX_FILE_PROCESSES
         ):
             reason = f"the file started more than {MAX_FILE_PROCESSES} processes"
             return Verdict(ended_for=FailureKind.CRASH, reason=reason)
+        if len(self.answer) > MAX_ANSWER_BYTES:
+            reason = f"the DAGs of the file are larger than {MAX_ANSWER_BYTES >> 20} MiB"
+            return Verdict(ended_for=FailureKind.MEMORY, reason=reason)
+        if time.monotonic() > self.deadline:
+            reason = f"the file did not end within {self.limits.timeout_s:g} s"
+            return Verdict(ended_for=FailureKind.TIMEOUT, reason=reason)
         return None
 
 
@@ -152,7 +153,6 @@ def _become_child(child: Child, answer_fd: int, output_fd: int) -> NoReturn:
 
 
 def _move_up(fd: int) -> int:
-
     return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, FIRST_PRIVATE_FD)
 
 
