@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from dagcatalog_server.store.schema import migrate
+from tests.support.pooler import Pooler, running_pooler
 from tests.support.postgres import Postgres, running_postgres
 
 # Tests start programs while grpc is at work; its own fork handlers make such a fork hang or crash.
@@ -33,11 +35,23 @@ def idle_databases() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="session")
+def postgres_door(postgres: Postgres) -> Iterator[Postgres | Pooler]:
+    """Give what clients connect to: with DAGCATALOG_TEST_POOLER set, a transaction pooler."""
+    if os.environ.get("DAGCATALOG_TEST_POOLER"):
+        with running_pooler(postgres) as pooler:
+            yield pooler
+    else:
+        yield postgres
+
+
 @pytest.fixture
-def postgres_url(postgres: Postgres, idle_databases: list[str]) -> Iterator[str]:
+def postgres_url(
+    postgres: Postgres, postgres_door: Postgres | Pooler, idle_databases: list[str]
+) -> Iterator[str]:
     """Give a migrated database with nothing in it. Its epoch may be that of an earlier test."""
     name = idle_databases.pop() if idle_databases else _make_migrated(postgres)
-    yield postgres.url(name)
+    yield postgres_door.url(name)
     postgres.execute(DISCONNECT.format(name=name))  # a failed test may have left a lock behind
     postgres.execute(EMPTY, name)
     idle_databases.append(name)
@@ -61,3 +75,16 @@ def _make(postgres: Postgres) -> str:
     name = f"test_{next(_numbers)}"
     postgres.execute(f"CREATE DATABASE {name}")
     return name
+
+
+@pytest.fixture(params=["sqlite", "memory", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh database of each kind that the server can serve."""
+    match request.param:
+        case "sqlite":
+            return f"sqlite:///{tmp_path / 'catalog.db'}"
+        case "postgresql":
+            url: str = request.getfixturevalue("postgres_url")
+            return url
+        case _:
+            return "memory://"

@@ -2,18 +2,27 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, delete, insert, text
 
 from dagcatalog_server.catalog.errors import BlobCorrupt
-from dagcatalog_server.catalog.model import Blob, BlobKind
+from dagcatalog_server.catalog.model import Blob, BlobKind, DagState
 from dagcatalog_server.catalog.ports import Store
-from dagcatalog_server.store.blob_codec import Codec, Packed, pack, unpack
+from dagcatalog_server.store import sql_tables
+from dagcatalog_server.store.blob_codec import Base, Codec, Packed, pack, unpack
 from dagcatalog_server.store.postgres import open_postgres
+from dagcatalog_server.store.sql_blobs import insert_blobs, new_rows, read_blobs
+from dagcatalog_server.store.sql_dialect import SqlDialect
+from dagcatalog_server.store.sql_rows import change_values
+from dagcatalog_server.store.sql_store import SqlStore
+from dagcatalog_server.store.sql_tables import FOREVER
 from dagcatalog_server.store.sqlite import open_sqlite
-from tests.support.stored import blob, sha
+from tests.support.stored import blob, change, commit, key, sha, state
 
 DOCUMENT = '{"dag": "' + "orders " * 500 + '"}'
 
@@ -96,3 +105,80 @@ def _assert_damage_is_found(store: Store, url: str) -> None:
             snapshot.blobs([bad.hash])
     assert caught.value.blob_hash == bad.hash
     store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Engine, SqlDialect]]:
+    """Give the engine and the dialect below a SQL store."""
+    if request.param == "sqlite":
+        opened = open_sqlite(tmp_path / "catalog.db")
+    else:
+        opened = open_postgres(request.getfixturevalue("postgres_url"))
+    assert isinstance(opened, SqlStore)
+    yield opened._writers, opened._dialect
+    opened.close()
+
+
+def test_a_version_that_changes_little_is_kept_as_its_difference(store: Store) -> None:
+    raws = _versions(30)
+    for number, raw in enumerate(raws):
+        put = _like_dag(raw)
+        store.put_blobs([put])
+        commit(store, _state_of(put, version=number + 1))
+    hashes = [_like_dag(raw).hash for raw in raws]
+    with store.read() as snapshot:
+        assert [snapshot.blobs([each])[each].raw for each in hashes] == raws
+        counts = snapshot.counts()
+    if store.name != "memory":
+        assert counts.stored_bytes < counts.raw_bytes / 30
+
+
+def test_a_base_that_went_before_its_difference_was_kept_is_not_missed(
+    engine: tuple[Engine, SqlDialect],
+) -> None:
+    writers, dialect = engine
+    first, second = (_like_dag(raw) for raw in _versions(2))
+    both = {each.hash: each for each in (first, second)}
+    with writers.begin() as connection:
+        insert_blobs(connection, dialect, new_rows(connection, {first.hash: first}), both)
+        head = replace(change(_state_of(first, version=1)), revision=1)
+        connection.execute(insert(sql_tables.change), [change_values(head, FOREVER)])
+    with writers.begin() as connection:
+        rows = new_rows(connection, {second.hash: second})
+        assert rows[0]["base_hash"] == first.hash
+    with writers.begin() as connection:
+        connection.execute(delete(sql_tables.blob))
+    with writers.begin() as connection:
+        insert_blobs(connection, dialect, rows, both)
+        assert read_blobs(connection, [second.hash])[second.hash].raw == second.raw
+
+
+def test_a_difference_without_its_base_is_reported(engine: tuple[Engine, SqlDialect]) -> None:
+    raws = _versions(2)
+    base = Base(_like_dag(raws[0]).hash, raws[0], 10_000)
+    packed = pack(raws[1], base)
+    assert packed.codec is Codec.ZSTD_DELTA
+    assert unpack(_like_dag(raws[1]).hash, packed, raws[0]) == raws[1]
+    with pytest.raises(BlobCorrupt, match="base"):
+        unpack(_like_dag(raws[1]).hash, packed)
+    with pytest.raises(BlobCorrupt):
+        unpack(_like_dag(raws[1]).hash, packed, raws[0][::-1])
+
+
+def _versions(count: int) -> list[bytes]:
+    random = Random(1)
+    words = [f"word{random.randrange(10**6)}" for _ in range(1_000)]
+    versions = []
+    for _ in range(count):
+        words[random.randrange(1_000)] = f"word{random.randrange(10**6)}"
+        versions.append(" ".join(words).encode())
+    return versions
+
+
+def _like_dag(raw: bytes) -> Blob:
+    return Blob(hashlib.sha256(raw).hexdigest(), BlobKind.DOCUMENT, raw, like=key("a"))
+
+
+def _state_of(put: Blob, *, version: int) -> DagState:
+    made = state(key("a"), version=version)
+    return replace(made, hashes=replace(made.hashes, content=put.hash))

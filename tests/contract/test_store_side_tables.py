@@ -14,11 +14,11 @@ def test_an_outcome_is_remembered_by_namespace_and_id(store: Store) -> None:
     kept = [record("one"), record("two"), record("one", namespace="other")]
     with store.write() as transaction:
         transaction.remember(kept)
-        assert transaction.request("default", "one") == kept[0]
+        assert transaction.requests("default", ["one"]).get("one") == kept[0]
     with store.read() as snapshot:
-        assert snapshot.request("other", "one") == kept[2]
-        assert snapshot.request("default", "two") == kept[1]
-        assert snapshot.request("other", "two") is None
+        assert snapshot.requests("other", ["one"]).get("one") == kept[2]
+        assert snapshot.requests("default", ["two"]).get("two") == kept[1]
+        assert snapshot.requests("other", ["two"]).get("two") is None
 
 
 def test_an_id_is_remembered_once(store: Store) -> None:
@@ -27,8 +27,8 @@ def test_an_id_is_remembered_once(store: Store) -> None:
     with pytest.raises(StoreConflict), store.write() as transaction:
         transaction.remember([record("two"), replace(record("one"), outcome="{}")])
     with store.read() as snapshot:
-        assert snapshot.request("default", "one") == record("one")
-        assert snapshot.request("default", "two") is None
+        assert snapshot.requests("default", ["one"]).get("one") == record("one")
+        assert snapshot.requests("default", ["two"]).get("two") is None
 
 
 def test_old_outcomes_are_forgotten(store: Store) -> None:
@@ -37,8 +37,8 @@ def test_old_outcomes_are_forgotten(store: Store) -> None:
         transaction.remember([record("old"), later])
         transaction.forget_requests(MOMENT + timedelta(microseconds=1))
     with store.read() as snapshot:
-        assert snapshot.request("default", "old") is None
-        assert snapshot.request("default", "later") == later
+        assert snapshot.requests("default", ["old"]).get("old") is None
+        assert snapshot.requests("default", ["later"]).get("later") == later
 
 
 def test_a_parse_error_comes_back(store: Store) -> None:

@@ -47,7 +47,8 @@ def test_awkward_texts_of_requests_and_parse_errors_come_back(store: Store) -> N
         transaction.remember(records)
         transaction.put_parse_errors(errors)
     with store.read() as snapshot:
-        assert [snapshot.request("default", each.request_id) for each in records] == records
+        kept = snapshot.requests("default", [each.request_id for each in records])
+        assert [kept[each.request_id] for each in records] == records
         found = snapshot.parse_errors(None, None, after=None, limit=99)
     assert found == sorted(errors, key=lambda error: error.file)
 

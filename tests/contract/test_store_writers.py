@@ -181,7 +181,7 @@ def test_a_request_id_that_was_kept_meanwhile_is_a_conflict(
 
     def remember(owner: Store, *, meanwhile: Callable[[], object]) -> None:
         with owner.write() as transaction:
-            assert transaction.request("default", "id") is None
+            assert transaction.requests("default", ["id"]).get("id") is None
             meanwhile()
             transaction.remember([record("id")])
 

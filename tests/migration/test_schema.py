@@ -149,3 +149,36 @@ def _plain(where: object) -> str:
     for noise in ("change.", "(", ")", "'", "::bigint"):
         written = written.replace(noise, "")
     return written
+
+
+def test_blobs_of_the_first_schema_are_whole_in_the_next(url: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0001")
+        raw = "decode('6869', 'hex')" if engine.dialect.name == "postgresql" else "x'6869'"
+        connection.execute(
+            text(
+                "INSERT INTO blob (hash, kind, codec, raw_bytes, stored_bytes, data)"
+                f" VALUES ({raw}, 1, 0, 2, 2, {raw})"
+            )
+        )
+    migrate(url)
+    with engine.begin() as connection:
+        found = connection.execute(text("SELECT raw_bytes, base_hash, kept_at FROM blob")).all()
+    assert [tuple(row) for row in found] == [(2, None, None)]
+
+
+def test_differences_are_not_thrown_away_by_a_downgrade(url: str, engine: Engine) -> None:
+    migrate(url)
+    raw = "decode('6869', 'hex')" if engine.dialect.name == "postgresql" else "x'6869'"
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO blob (hash, kind, codec, raw_bytes, stored_bytes, data, base_hash)"
+                f" VALUES ({raw}, 1, 2, 2, 2, {raw}, {raw})"
+            )
+        )
+    with (
+        pytest.raises(RuntimeError, match="1 blobs are kept as differences"),
+        engine.begin() as one,
+    ):
+        command.downgrade(alembic_config(one), "0001")

@@ -16,6 +16,7 @@ from dagcatalog_server.catalog.listing import ListRequest, Page
 from dagcatalog_server.catalog.model import Change, ChangeKind, Position, Provenance
 from dagcatalog_server.catalog.query import DagFilter
 from dagcatalog_server.catalog.writes import FileRef, PutOperation, Write, WriteOutcome
+from dagcatalog_server.rpc.dags import head_of_row
 from dagcatalog_server.watch.query import WatchQuery
 from tests.support.watching import Replica, Watcher, running
 from tests.support.writes import delete, log_of, put_operation, restore, write
@@ -166,7 +167,7 @@ class CatalogOfAFewDags(RuleBasedStateMachine):
 
     @rule(steps=st.lists(STEPS, min_size=1, max_size=6))
     def commit(self, steps: Sequence[Step]) -> None:
-        results = self.catalog.commit([as_write(step) for step in steps])
+        results = self.catalog.commit([as_write(step) for step in steps]).results
         for step, result in zip(steps, results, strict=True):
             expected = self.model.apply(step)
             if isinstance(expected, type):
@@ -247,9 +248,9 @@ class CatalogOfAFewDags(RuleBasedStateMachine):
                 at = Position(epoch, start)
                 watcher = Watcher(self.replica.hub, WatchQuery(None, after=at))
                 listed = self.catalog.list(ListRequest(DagFilter(), at=at), Page(1_000))
-                watcher.states.update((row.state.key, row.state) for row in listed.rows)
+                watcher.heads.update((row.state.key, head_of_row(row)) for row in listed.rows)
                 await watcher.until(self.revision)
-                assert watcher.states == self.replica.states()
+                assert watcher.heads == self.replica.heads()
                 await watcher.close()
 
     def history(self, name: str) -> list[Change]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import psycopg2
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
+from dagcatalog_server.catalog.history import HistoryPlace
 from dagcatalog_server.catalog.model import Change, DagKey, DagState, Projection
 from dagcatalog_server.catalog.ports import Store
 from dagcatalog_server.catalog.query import Cursor, DagFilter, DeletedFilter, ListOrder, ListQuery
@@ -64,7 +66,9 @@ class StoreMachine(RuleBasedStateMachine):
         self.opened = self.open_store()
         self.store: Store = self.opened.__enter__()
         self.log: list[Change] = []
-        self.revision = 0
+        self.heads: dict[DagKey, Change] = {}
+        self.untils: dict[tuple[int, int], int] = {}
+        self.revision = self.compacted = 0
 
     def teardown(self) -> None:
         self.opened.__exit__(None, None, None)
@@ -82,7 +86,42 @@ class StoreMachine(RuleBasedStateMachine):
             ]
             transaction.append(changes)
         self.revision += len(batch)
+        for each in changes:
+            if (head := self.heads.get(each.key)) is not None:
+                self.untils[head.revision, head.ordinal] = each.revision
+            self.heads[each.key] = each
         self.log += changes
+
+    @rule(back=st.integers(0, 5), choice=st.randoms(use_true_random=False))
+    def prune(self, back: int, choice: Random) -> None:
+        """Drop some of what ended before a revision, as the catalog's pruning may."""
+        compacted = max(self.compacted, self.revision - back)
+        ended = [place for place, until in self.untils.items() if until <= compacted]
+        gone = {place for place in ended if choice.random() < 0.7}
+        with self.store.write() as transaction:
+            transaction.drop_changes(gone)
+            assert transaction.compact(compacted).compacted_revision == compacted
+            assert transaction.compact(0).compacted_revision == compacted
+        self.compacted = compacted
+        self.log = [each for each in self.log if (each.revision, each.ordinal) not in gone]
+        for place in gone:
+            del self.untils[place]
+
+    @rule(namespace=st.sampled_from(["default", None]), limit=st.integers(1, 7))
+    def walk_history(self, namespace: str | None, limit: int) -> None:
+        rows = [each for each in self.log if namespace in (None, each.key.namespace)]
+        expected = sorted(
+            ((_place(each), self.untils.get((each.revision, each.ordinal))) for each in rows),
+            key=lambda row: row[0],
+            reverse=True,
+        )
+        found: list[tuple[HistoryPlace, int | None]] = []
+        before = None
+        with self.store.read() as snapshot:
+            while page := snapshot.history(namespace, before=before, limit=limit):
+                found += [(row.place, row.until_revision) for row in page]
+                before = page[-1].place
+        assert found == expected
 
     @rule(batch=st.lists(states(), min_size=1, max_size=3))
     def roll_back(self, batch: list[DagState]) -> None:
@@ -97,7 +136,7 @@ class StoreMachine(RuleBasedStateMachine):
         alive = [each for each in own if not each.state.deleted]
         versions = {each.state.version: each for each in alive}
         with self.store.read() as snapshot:
-            past = [each for each in own if each.revision <= revision]
+            past = [each for each in own if each.revision <= revision < self._until(each)]
             assert snapshot.state_at(dag, revision) == _last(past)
             assert snapshot.state_of_version(dag, version) == versions.get(version)
             listed = snapshot.versions(dag, before=version, limit=2)
@@ -136,7 +175,7 @@ class StoreMachine(RuleBasedStateMachine):
     ) -> None:
         wanted = () if tag is None else (tag,)
         dag_filter = DagFilter(namespace=namespace, deleted=deleted, tags_any=wanted)
-        revision = max(0, self.revision - back)
+        revision = max(self.compacted, self.revision - back)
         query = ListQuery(dag_filter, revision, page_size, order)
         expected = self._listed(query)
         found: list[tuple[int, DagState]] = []
@@ -158,10 +197,14 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def heads_are_the_last_changes(self) -> None:
-        heads = {each.key: each for each in self.log}
+        heads = self.heads
         with self.store.read() as snapshot:
             assert snapshot.clock().revision == self.revision
+            assert snapshot.clock().compacted_revision == self.compacted
             assert snapshot.heads(list(heads)) == heads
+
+    def _until(self, row: Change) -> int:
+        return self.untils.get((row.revision, row.ordinal), self.revision + 1_000)
 
     def _listed(self, query: ListQuery) -> list[Change]:
         newest = {each.key: each for each in self.log if each.revision <= query.revision}
@@ -171,6 +214,10 @@ class StoreMachine(RuleBasedStateMachine):
             sign = 1 if query.order == ListOrder.REVISION else -1
             rows.sort(key=lambda row: sign * row.revision)
         return rows
+
+
+def _place(row: Change) -> HistoryPlace:
+    return HistoryPlace(row.key, row.state.version, row.revision, row.ordinal)
 
 
 def _matches(wanted: DagFilter, row: Change) -> bool:
@@ -215,7 +262,9 @@ def test_postgresql_behaves_as_the_model(postgres_url: str) -> None:
     def emptied() -> Iterator[Store]:
         connection = psycopg2.connect(postgres_url)
         with connection, connection.cursor() as cursor:
-            cursor.execute("DELETE FROM change; UPDATE clock SET revision = 0")
+            cursor.execute(
+                "DELETE FROM change; UPDATE clock SET revision = 0, compacted_revision = 0"
+            )
         connection.close()
         yield store
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
 
 ACCOUNTS = ("postgres", "nobody")
@@ -31,10 +32,18 @@ PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TZ")
 class Postgres:
     """One running cluster. Its superuser is `postgres`, without a password."""
 
-    def __init__(self, base: Path, binaries: Path, account: pwd.struct_passwd | None) -> None:
+    def __init__(
+        self,
+        base: Path,
+        binaries: Path,
+        account: pwd.struct_passwd | None,
+        name: str = "data",
+    ) -> None:
         self.base = base
+        self.data = base / name
         self.binaries = binaries
         self.port = 0
+        self.hosts = ["127.0.0.1"]
         self._account = account
 
     def url(self, database: str) -> str:
@@ -51,21 +60,23 @@ class Postgres:
         finally:
             connection.close()
 
+    def run_as(self) -> dict[str, Any]:
+        """Give what makes subprocess run a program as whoever runs the cluster."""
+        return _as(self._account)
+
     def initialise(self, settings: tuple[str, ...]) -> None:
         """Make the cluster's files."""
-        places = ("-D", str(self._data), "-U", "postgres")
+        places = ("-D", str(self.data), "-U", "postgres")
         self._run("initdb", *places, "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync")
-        configuration = self._data / "postgresql.auto.conf"
-        with configuration.open("a", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in settings)
+        self.configure(*settings)
 
     def start(self) -> None:
         """Start on the port it had, or on a free one; returns when it accepts connections."""
         for attempt in range(1, STARTS + 1):
             port = self.port or _free_port()
-            options = f"-h 127.0.0.1 -p {port} -k ''"
+            options = f"-h {','.join(self.hosts)} -p {port} -k ''"
             try:
-                self._control("start", "-l", str(self.base / "log"), "-o", options)
+                self._control("start", "-l", str(self._log_file), "-o", options)
             except RuntimeError:
                 if self.port or attempt == STARTS:
                     raise
@@ -75,15 +86,81 @@ class Postgres:
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop; "immediate" is as a crash."""
-        if (self._data / "postmaster.pid").exists():
+        if (self.data / "postmaster.pid").exists():
             self._control("stop", "-m", mode)
 
-    @property
-    def _data(self) -> Path:
-        return self.base / "data"
+    def is_running(self) -> bool:
+        """Tell whether there is a postmaster."""
+        return _can_run(self._account, [str(self.binaries / "pg_ctl"), "status", f"-D{self.data}"])
+
+    def processes(self) -> list[psutil.Process]:
+        """Find the postmaster, first, and its children."""
+        pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        postmaster = psutil.Process(pid)
+        return [postmaster, *postmaster.children(recursive=True)]
+
+    def kill(self) -> None:
+        """Kill the postmaster as the kernel does when memory is short; its children then end."""
+        postmaster, *children = self.processes()
+        postmaster.kill()
+        _, alive = psutil.wait_procs([postmaster, *children], timeout=START_TIMEOUT_S)
+        assert not alive, f"survived their postmaster: {alive}"
+        (self.data / "postmaster.pid").unlink()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop every process, as a machine that hangs; the kernel goes on to answer packets."""
+        processes = self.processes()
+        for one in processes:
+            one.suspend()
+        try:
+            yield
+        finally:
+            for one in processes:
+                one.resume()
+
+    def beside(self, name: str) -> "Postgres":
+        """Give another node of the same software, with a port and no files yet."""
+        node = Postgres(self.base, self.binaries, self._account, name)
+        node.port = _free_port()
+        return node
+
+    def follow(self, primary: "Postgres") -> None:
+        """Become a copy of another node, which it follows once it is started."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        name = self.data.name
+        source = f"host=127.0.0.1 port={primary.port} user=postgres application_name={name}"
+        options = ("-R", "-X", "stream", "--checkpoint=fast", "--no-sync")
+        self._run("pg_basebackup", "-d", source, "-D", str(self.data), *options)
+
+    def admit(self, network: str) -> None:
+        """Let clients of a network in."""
+        with (self.data / "pg_hba.conf").open("a", encoding="utf-8") as file:
+            file.write(f"host all all {network} trust\n")
+
+    def configure(self, *settings: str) -> None:
+        """Add settings, which come before earlier ones."""
+        with (self.data / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in settings)
+
+    def reload(self) -> None:
+        """Put settings in force; sessions take them up at their next statement."""
+        self._control("reload")
+
+    def move_log(self, path: Path) -> None:
+        """Keep the write-ahead log at another place, in an empty folder; while not running."""
+        log = self.data / "pg_wal"
+        for part in log.iterdir():
+            self._run("/bin/mv", str(part), str(path))
+        log.rmdir()
+        log.symlink_to(path)
+
+    def promote(self) -> None:
+        """Make a standby the primary; returns when it takes writes."""
+        self._control("promote")
 
     def _control(self, *arguments: str) -> None:
-        self._run("pg_ctl", "-D", str(self._data), "-w", "-t", str(START_TIMEOUT_S), *arguments)
+        self._run("pg_ctl", "-D", str(self.data), "-w", "-t", str(START_TIMEOUT_S), *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -96,7 +173,7 @@ class Postgres:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 check=False,
-                **_as(self._account),
+                **self.run_as(),
             )
             output.seek(0)
             said = output.read().decode(errors="replace")
@@ -104,28 +181,38 @@ class Postgres:
             raise RuntimeError(f"{program} {' '.join(arguments)}: {said}{self._log()}")
 
     def _log(self) -> str:
-        log = self.base / "log"
+        log = self._log_file
         return log.read_text(errors="replace")[-2000:] if log.exists() else ""
+
+    @property
+    def _log_file(self) -> Path:
+        return self.base / f"{self.data.name}.log"
 
 
 @contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
-    """Run a cluster; it is stopped and removed at the end, whatever happens."""
+def running_postgres(
+    *, durable: bool = False, settings: tuple[str, ...] = (), base: Path | None = None
+) -> Iterator[Postgres]:
+    """Run a cluster; it is stopped and removed at the end, whatever happens.
+
+    `base` is an empty folder for it, which stays; without it one is made and removed.
+    """
     account = _account()
-    base = Path(tempfile.mkdtemp(prefix="dagcatalog-pg-", dir=_parent(account)))
+    folder = base or Path(tempfile.mkdtemp(prefix="dagcatalog-pg-", dir=_parent(account)))
     try:
-        base.chmod(0o755)
+        folder.chmod(0o755)
         if account is not None:
-            os.chown(base, account.pw_uid, account.pw_gid)
-        cluster = Postgres(base, _reachable(_binaries(), base, account), account)
-        cluster.initialise((*SMALL, *(DURABLE if durable else FAST)))
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        cluster = Postgres(folder, _reachable(_binaries(), folder, account), account)
+        cluster.initialise((*SMALL, *(DURABLE if durable else FAST), *settings))
         try:
             cluster.start()
             yield cluster
         finally:
             cluster.stop()
     finally:
-        shutil.rmtree(base, ignore_errors=True)
+        if base is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _account() -> pwd.struct_passwd | None:

@@ -83,7 +83,7 @@ def replace_file(file: str, *dag_ids: str, bundle: str = "", **how: Any) -> Writ
 
 def commit(catalog: Catalog, *writes: Write) -> list[WriteOutcome]:
     """Commit a group of which nothing may be refused."""
-    return [_good(result) for result in catalog.commit(writes)]
+    return [_good(result) for result in catalog.commit(writes).results]
 
 
 def commit_one(catalog: Catalog, one: Write) -> Change:
@@ -93,7 +93,7 @@ def commit_one(catalog: Catalog, one: Write) -> Change:
 
 def refusal(catalog: Catalog, one: Write) -> CatalogError:
     """Commit one write that must be refused; give why."""
-    [result] = catalog.commit([one])
+    [result] = catalog.commit([one]).results
     assert isinstance(result, CatalogError)
     return result
 

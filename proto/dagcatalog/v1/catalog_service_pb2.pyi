@@ -1250,7 +1250,7 @@ class RollbackRequest(_message.Message):
     version: _builtins.int
     """The version whose document comes back as a new version."""
     reason: _builtins.str
-    """Why; kept with the new version as the label "rollback-reason"."""
+    """Why, to 255 characters; kept with the new version as the label "rollback-reason"."""
     request_id: _builtins.str
     """As in PutRequest."""
     @_builtins.property
@@ -2281,9 +2281,13 @@ class PruneRequest(_message.Message):
     namespace: _builtins.str
     """Airflow deployment; "-" for all."""
     keep_versions: _builtins.int
-    """Keep at least so many versions of each DAG; 0: no limit by number."""
+    """Keep at least so many versions of each DAG; 0: no limit by number. A version stays if any of
+    these fields keeps it, and every head stays; with neither a number nor a time, every version does.
+    """
     compact_revision: _builtins.int
-    """Forget change log rows up to this revision; 0: none."""
+    """Forget change log rows that ended at this revision or before, but for the last of each version;
+    0: none.
+    """
     validate_only: _builtins.bool
     """Tell what would go, drop nothing."""
     @_builtins.property
@@ -2329,7 +2333,9 @@ class PruneResponse(_message.Message):
     stored_bytes: _builtins.int
     """Stored bytes freed."""
     compacted_revision: _builtins.int
-    """Oldest revision that can be read from now on."""
+    """Oldest revision that can be read from now on, in every namespace: no version that was dropped was
+    the head at it or after it.
+    """
     def __init__(
         self,
         *,
@@ -2383,7 +2389,7 @@ class CorruptBlob(_message.Message):
     """What is wrong."""
     @_builtins.property
     def dag_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """DAGs that point at it, at most 100."""
+        """DAGs that point at it, at most 100; of every namespace ("-"), as NAMESPACE/DAG_ID."""
 
     def __init__(
         self,

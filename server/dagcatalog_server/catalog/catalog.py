@@ -1,11 +1,11 @@
 """The catalog: one door to everything that it decides. Called by threads; never by the event loop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from dagcatalog_server.catalog.committing import Result, commit_writes, rehearse_write
+from dagcatalog_server.catalog.committing import Committed, commit_writes, rehearse_write
 from dagcatalog_server.catalog.difference import Difference
 from dagcatalog_server.catalog.diffing import DiffAnswer, diff_versions, diff_with_head
 from dagcatalog_server.catalog.guarding import GuardedStore
@@ -19,11 +19,19 @@ from dagcatalog_server.catalog.listing import (
     list_parse_errors,
     list_versions,
 )
-from dagcatalog_server.catalog.model import Change, Clock, DagKey, Position, StoreCounts
+from dagcatalog_server.catalog.model import Blob, Change, Clock, DagKey, Position, StoreCounts
 from dagcatalog_server.catalog.parsing import ParseReport, check_report, commit_report
 from dagcatalog_server.catalog.ports import Snapshot, Store
-from dagcatalog_server.catalog.query import ListQuery, StateRow
-from dagcatalog_server.catalog.reading import GetAnswer, GetQuery, check_position, get
+from dagcatalog_server.catalog.pruning import Pruned, PrunePolicy, check_policy, prune
+from dagcatalog_server.catalog.query import Cursor, DagFilter, ListQuery, StateRow
+from dagcatalog_server.catalog.reading import (
+    GetAnswer,
+    GetQuery,
+    check_position,
+    get,
+    read_blobs,
+)
+from dagcatalog_server.catalog.verifying import Verified, verify
 from dagcatalog_server.catalog.writes import Write, WriteLimits, WriteOutcome
 
 
@@ -56,7 +64,7 @@ class Catalog:
         self._now = now
         self.limits = limits
 
-    def commit(self, writes: Sequence[Write]) -> list[Result]:
+    def commit(self, writes: Sequence[Write]) -> Committed:
         """Commit a group of writes; see `commit_writes`."""
         return commit_writes(self._store, writes, self._now())
 
@@ -112,14 +120,32 @@ class Catalog:
         with self._store.read() as snapshot:
             return list_parse_errors(snapshot, namespace, bundle_name, page)
 
+    def prune(self, policy: PrunePolicy) -> Iterator[Pruned]:
+        """Prune step by step; see `pruning.prune`."""
+        return prune(self._store, check_policy(policy), self._now())
+
+    def verify(self, namespace: str | None) -> Iterator[Verified]:
+        """Check what is stored, step by step; see `verifying.verify`."""
+        return verify(self._store, namespace)
+
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Open one consistent view, for answers that take several questions."""
         return self._store.read()
 
     def clock(self) -> Clock:
-        """Read the clock."""
+        """Read the clock, and nothing else: one short question."""
+        return self._store.clock()
+
+    def blobs(self, hashes: Collection[str]) -> Mapping[str, Blob]:
+        """Read blobs; each is checked against its hash."""
         with self._store.read() as snapshot:
-            return snapshot.clock()
+            return read_blobs(snapshot, hashes)
+
+    def present(self, after: Cursor | None, limit: int) -> tuple[Clock, Sequence[StateRow]]:
+        """Read some live DAGs by key, as they are now, and the clock with them."""
+        with self._store.read() as snapshot:
+            clock = snapshot.clock()
+            return clock, snapshot.page(ListQuery(DagFilter(), clock.revision, limit, after=after))
 
     def page(self, query: ListQuery) -> Sequence[StateRow]:
         """Read one page of a listing at a revision that may not be pruned."""

@@ -1,13 +1,14 @@
 """Commits a group of writes in one transaction: blobs first, the clock last."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from dagcatalog_server.catalog.errors import CatalogError, CatalogUnavailable
+from dagcatalog_server.catalog.model import Change, Position
 from dagcatalog_server.catalog.planning import Plan
 from dagcatalog_server.catalog.ports import Snapshot, Store, StoreConflict, Transaction
-from dagcatalog_server.catalog.provisional import resolve, resolve_change
+from dagcatalog_server.catalog.provisional import Resolved
 from dagcatalog_server.catalog.remembering import record_of
 from dagcatalog_server.catalog.writes import Write, WriteOutcome
 
@@ -18,7 +19,19 @@ _ATTEMPTS = 3
 Result = WriteOutcome | CatalogError
 
 
-def commit_writes(store: Store, writes: Sequence[Write], now: datetime) -> list[Result]:
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a group of writes did."""
+
+    results: Sequence[Result]
+    """One for each write, in order."""
+    changes: Sequence[Change]
+    """The rows that the group added to the change log, in their order; whole revisions."""
+    position: Position
+    """Where the catalog stood after it."""
+
+
+def commit_writes(store: Store, writes: Sequence[Write], now: datetime) -> Committed:
     """Commit writes, each at a revision of its own, and say of each what it did or why not.
 
     A refused write never harms the others. Their order is the order of their revisions.
@@ -28,13 +41,19 @@ def commit_writes(store: Store, writes: Sequence[Write], now: datetime) -> list[
         CatalogFull: no room; nothing was written.
 
     """
-    store.put_blobs({blob.hash: blob for write in writes for blob in write.blobs()}.values())
+    blobs = {blob.hash: blob for write in writes for blob in write.blobs()}.values()
+    if store.blobs_first:
+        store.put_blobs(blobs)
     for attempt in range(_ATTEMPTS):
         try:
             with store.write() as transaction:
                 if attempt or any(write.replace for write in writes):
                     transaction.lock()
-                return _commit(transaction, writes, now)
+                # Again after a conflict: a prune may have dropped one that nothing pointed at yet.
+                kept_here = attempt > 0 or not store.blobs_first
+                if kept_here:
+                    transaction.keep_blobs(blobs)
+                return _commit(transaction, writes, now, blobs_held=kept_here)
         except StoreConflict:
             continue
     raise CatalogUnavailable
@@ -44,21 +63,34 @@ def rehearse_write(snapshot: Snapshot, write: Write, now: datetime) -> WriteOutc
     """Tell what a write would do. States that it would make have no revision yet (negative)."""
     plan = Plan(snapshot, now)
     plan.prefetch([write])
-    return replace(plan.add(write), revision=snapshot.clock().revision)
+    clock = snapshot.clock()
+    return replace(plan.add(write), revision=clock.revision, epoch=clock.epoch)
 
 
-def _commit(transaction: Transaction, writes: Sequence[Write], now: datetime) -> list[Result]:
+def _commit(
+    transaction: Transaction, writes: Sequence[Write], now: datetime, *, blobs_held: bool
+) -> Committed:
+    """Write a group; `blobs_held` says that nobody can have dropped a blob since it was looked for."""
     plan = Plan(transaction, now)
     plan.prefetch(writes)
     results = [_plan_one(plan, write) for write in writes]
+    epoch = plan.read_position.epoch
     if not plan.revisions:
-        return results
+        return Committed(_of_epoch(results, epoch), (), plan.read_position)
     count = len(plan.revisions)
     last = transaction.tick(count)
-    planned = (change for changes in plan.revisions for change in changes)
-    transaction.append([resolve_change(change, last, count) for change in planned])
-    _remember(transaction, plan, last, now)
-    return [one if isinstance(one, CatalogError) else resolve(one, last, count) for one in results]
+    real = Resolved(last, count)
+    made = [real.change(change) for changes in plan.revisions for change in changes]
+    if not blobs_held:
+        transaction.require_blobs({each for change in made for each in change.pointers()})
+    transaction.append(made)
+    _remember(transaction, plan, real, now)
+    told = [one if isinstance(one, CatalogError) else real.outcome(one) for one in results]
+    return Committed(_of_epoch(told, epoch), made, Position(epoch, last))
+
+
+def _of_epoch(results: Sequence[Result], epoch: str) -> list[Result]:
+    return [one if isinstance(one, CatalogError) else replace(one, epoch=epoch) for one in results]
 
 
 def _plan_one(plan: Plan, write: Write) -> Result:
@@ -69,11 +101,8 @@ def _plan_one(plan: Plan, write: Write) -> Result:
         return error.with_traceback(None)
 
 
-def _remember(transaction: Transaction, plan: Plan, last: int, now: datetime) -> None:
-    count = len(plan.revisions)
-    records = [
-        record_of(write, resolve(outcome, last, count), now) for write, outcome in plan.records
-    ]
+def _remember(transaction: Transaction, plan: Plan, real: Resolved, now: datetime) -> None:
+    records = [record_of(write, real.outcome(outcome), now) for write, outcome in plan.records]
     if records:
         transaction.remember(records)
         transaction.forget_requests(now - REQUEST_MEMORY)

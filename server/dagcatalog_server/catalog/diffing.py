@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from dagcatalog_server.catalog.difference import Difference, compare
-from dagcatalog_server.catalog.errors import DagNotFound, InvalidArgument
+from dagcatalog_server.catalog.errors import InvalidArgument
 from dagcatalog_server.catalog.model import Change, DagKey, Position
 from dagcatalog_server.catalog.ports import Snapshot
-from dagcatalog_server.catalog.reading import GetQuery, Selector, get
+from dagcatalog_server.catalog.reading import GetQuery, Selector, get, read_blobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,15 @@ def diff_versions(
 
     """
     after = get(snapshot, GetQuery(key, Selector(version=to_version or None)), min_position)
-    version = from_version or after.found.change.state.version - 1
+    version = from_version or after.change.state.version - 1
     if version < 1:
         raise InvalidArgument("from_version", "is needed: there is no version before the first")
     before = get(snapshot, GetQuery(key, Selector(version=version)))
-    if before.found.blob is None or after.found.blob is None:
-        raise DagNotFound(key)
-    return DiffAnswer(
-        before.found.change,
-        after.found.change,
-        compare(before.found.blob.raw, after.found.blob.raw),
-        after.position,
-    )
+    old, new = before.change, after.change
+    contents = [old.state.hashes.content, new.state.hashes.content]
+    blobs = read_blobs(snapshot, contents)
+    older, newer = (blobs[one].raw for one in contents)
+    return DiffAnswer(old, new, compare(older, newer), after.position)
 
 
 def diff_with_head(snapshot: Snapshot, key: DagKey, document: bytes) -> Difference | None:
@@ -54,4 +51,4 @@ def diff_with_head(snapshot: Snapshot, key: DagKey, document: bytes) -> Differen
     if head is None or head.state.deleted:
         return None
     content = head.state.hashes.content
-    return compare(snapshot.blobs([content])[content].raw, document)
+    return compare(read_blobs(snapshot, [content])[content].raw, document)

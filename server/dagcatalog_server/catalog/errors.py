@@ -3,7 +3,7 @@
     CatalogError
     ├── InvalidArgument          a field of the request is wrong; says which
     ├── DagNotFound              no such DAG, or it is deleted
-    ├── VersionNotFound          the DAG has no such version
+    ├── VersionNotFound          the DAG has no such version, or it was pruned
     ├── ContentNotFound          nothing has that content
     ├── PreconditionFailed       the head is not what the writer expected
     ├── NotDeleted               restore of a DAG that is there
@@ -93,16 +93,17 @@ class VersionNotFound(_OfDag):
     reason = "VERSION_NOT_FOUND"
 
     def __init__(self, key: DagKey, version: int, head_version: int) -> None:
-        super().__init__(
-            key,
-            f"DAG {key.dag_id!r} has no version {version}; its newest is {head_version}",
-        )
+        # Numbers are given in turn and kept until they are pruned.
+        self.pruned = 0 < version < head_version
+        why = "any more: it was pruned" if self.pruned else f"; its newest is {head_version}"
+        gap = " " if self.pruned else ""
+        super().__init__(key, f"DAG {key.dag_id!r} has no version {version}{gap}{why}")
         self.version = version
         self.head_version = head_version
 
     def details(self) -> Mapping[str, str]:
         own = {"version": str(self.version), "head_version": str(self.head_version)}
-        return {**super().details(), **own}
+        return {**super().details(), **own, **({"pruned": "true"} if self.pruned else {})}
 
 
 class ContentNotFound(CatalogError):
@@ -244,6 +245,7 @@ class BlobCorrupt(CatalogError):
     def __init__(self, blob_hash: str, problem: str) -> None:
         super().__init__(f"stored content {blob_hash} is damaged: {problem}")
         self.blob_hash = blob_hash
+        self.problem = problem
 
     def details(self) -> Mapping[str, str]:
         return {"hash": self.blob_hash}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from dagcatalog_server.catalog.errors import CatalogFull, CatalogUnavailable
-from dagcatalog_server.catalog.model import Blob
+from dagcatalog_server.catalog.model import Blob, Clock
 from dagcatalog_server.catalog.ports import (
     Snapshot,
     Store,
@@ -30,9 +30,17 @@ class GuardedStore:
     def schema_revision(self) -> str:
         return self._store.schema_revision
 
+    @property
+    def blobs_first(self) -> bool:
+        return self._store.blobs_first
+
     def put_blobs(self, blobs: Iterable[Blob]) -> None:
         with _translated():
             self._store.put_blobs(blobs)
+
+    def clock(self) -> Clock:
+        with _translated():
+            return self._store.clock()
 
     @contextmanager
     def read(self) -> Iterator[Snapshot]:

@@ -69,38 +69,59 @@ def list_dags(
         RevisionOutOfRange: the revision of the listing was pruned meanwhile, or never was.
 
     """
-    size, order = check_page_size(page.size), _order(request.order_by)
-    _check_filter(request.filter)
+    plan = plan_list(request, page)
     clock = snapshot.clock()
     check_position(clock, min_position)
-    token = read_token(request, page.token)
-    pinned = Position(token["epoch"], token["revision"]) if token else request.at
-    check_position(clock, pinned, past=True)
-    revision = pinned.revision if pinned else clock.revision
-    after = Cursor(DagKey(*token["key"]), token["after"]) if token else None
-    rows = snapshot.page(ListQuery(request.filter, revision, size + 1, order, after))
-    total = token["total"] if token else snapshot.count(request.filter, revision)
+    check_position(clock, plan.pinned, past=True)
+    revision = plan.pinned.revision if plan.pinned else clock.revision
+    rows = snapshot.page(ListQuery(request.filter, revision, plan.size + 1, plan.order, plan.after))
+    total = snapshot.count(request.filter, revision) if plan.total is None else plan.total
     position = Position(clock.epoch, revision)
-    return ListAnswer(rows[:size], _next(request, rows, size, total, position), total, position)
+    token = ""
+    if len(rows) > plan.size:
+        last = rows[plan.size - 1]
+        token = next_token(request, Cursor(last.state.key, last.revision), total, position)
+    return ListAnswer(rows[: plan.size], token, total, position)
 
 
-def _next(
-    request: ListRequest,
-    rows: Sequence[StateRow],
-    size: int,
-    total: int,
-    position: Position,
-) -> str:
-    if len(rows) <= size:
-        return ""
-    last = rows[size - 1]
-    key = last.state.key
+@dataclass(frozen=True, slots=True)
+class ListPlan:
+    """A page that was asked for, checked."""
+
+    size: int
+    order: ListOrder
+    pinned: Position | None
+    """The position that the listing is of; none: the present."""
+    after: Cursor | None
+    total: int | None
+    """What the first page counted."""
+
+
+def plan_list(request: ListRequest, page: Page) -> ListPlan:
+    """Check what a List asks for.
+
+    Raises:
+        InvalidArgument: a filter, an order or a token that makes no sense.
+
+    """
+    size, order = check_page_size(page.size), _order(request.order_by)
+    _check_filter(request.filter)
+    token = read_token(request, page.token)
+    if token is None:
+        return ListPlan(size, order, request.at, None, None)
+    pinned = Position(token["epoch"], token["revision"])
+    after = Cursor(DagKey(*token["key"]), token["after"])
+    return ListPlan(size, order, pinned, after, token["total"])
+
+
+def next_token(request: ListRequest, last: Cursor, total: int, position: Position) -> str:
+    """Make the token of the page that comes after a row."""
     return make_token(
         request,
         {
             "epoch": position.epoch,
             "revision": position.revision,
-            "key": [key.namespace, key.dag_id],
+            "key": [last.key.namespace, last.key.dag_id],
             "after": last.revision,
             "total": total,
         },

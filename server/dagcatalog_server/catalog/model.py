@@ -97,6 +97,8 @@ class Blob:
     hash: str
     kind: BlobKind
     raw: bytes
+    like: DagKey | None = field(default=None, compare=False)
+    """A DAG whose head may hold something similar, so that only the difference need be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,11 @@ class Change:
     def key(self) -> DagKey:
         """Key of the DAG that changed."""
         return self.state.key
+
+    def pointers(self) -> tuple[str, ...]:
+        """Name the blobs that the state points at: its document, and its source if it has one."""
+        state = self.state
+        return tuple(each for each in (state.hashes.content, state.source_hash) if each)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dagcatalog_server.catalog.model import DEFAULT_NAMESPACE, DagKey, Provenanc
 
 EVERY_NAMESPACE = "-"
 MAX_LABELS = 64
+MAX_LABEL = 255
 # Bundle and path are the key of an index, whose entries PostgreSQL bounds to 2,704 bytes.
 MAX_FILE_BYTES = 2_000
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -70,7 +71,7 @@ def check_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
         if not _LABEL_KEY.fullmatch(key):
             wanted = "must be 1 to 63 letters, digits, '-', '_', '.' or '/'"
             raise InvalidArgument("labels", f"key {_shown(key)} {wanted}")
-        check_text(f"labels.{key}", value, 255)
+        check_text(f"labels.{key}", value, MAX_LABEL)
     return labels
 
 

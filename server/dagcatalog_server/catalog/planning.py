@@ -4,15 +4,15 @@ Writes of a group share one transaction. Each is planned on top of those before 
 that fails leaves no trace and its neighbours never notice.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from dagcatalog_server.catalog.definition import changed_classes
 from dagcatalog_server.catalog.errors import (
     DagNotFound,
     NotDeleted,
-    PreconditionFailed,
+    VersionNotFound,
 )
 from dagcatalog_server.catalog.model import (
     Change,
@@ -20,18 +20,32 @@ from dagcatalog_server.catalog.model import (
     ChangeKind,
     DagKey,
     DagState,
+    Position,
+    RequestRecord,
 )
 from dagcatalog_server.catalog.ports import Snapshot
 from dagcatalog_server.catalog.provisional import latest
 from dagcatalog_server.catalog.remembering import check_same_request, replay
+from dagcatalog_server.catalog.states import (
+    Author,
+    check_precondition,
+    deleted_state,
+    is_of,
+    next_version,
+    put_state,
+    refreshed_state,
+    restored_state,
+    rolled_back_state,
+    says_the_same,
+)
 from dagcatalog_server.catalog.writes import (
     DagOutcome,
     DeleteOperation,
     FileRef,
     Operation,
-    Precondition,
     PutOperation,
     RestoreOperation,
+    RollbackOperation,
     Write,
     WriteOutcome,
 )
@@ -52,11 +66,17 @@ class Plan:
     records: list[tuple[Write, WriteOutcome]] = field(default_factory=list)
     _heads: dict[DagKey, Change] = field(default_factory=dict)
     _known: set[DagKey] = field(default_factory=set)
-    _read_revision: int = -1
+    _requests: dict[tuple[str, str], RequestRecord] = field(default_factory=dict)
+    read_position: Position = field(default=Position("", -1))
+    """Where the catalog stood when the plan began."""
 
     def prefetch(self, writes: Iterable[Write]) -> None:
-        """Read the clock, then the heads that the writes name, in one question."""
-        self._read_revision = self.snapshot.clock().revision
+        """Read what the writes need, in few questions: clock, first outcomes, heads.
+
+        Each write that is added must have been among them, if it has a request_id.
+        """
+        self.read_position = self.snapshot.clock().position
+        self._requests.update(_remembered(self.snapshot, writes))
         keys = {operation.key for write in writes for operation in write.operations}
         self._heads.update(self.snapshot.heads(keys))
         self._known |= keys
@@ -75,7 +95,7 @@ class Plan:
         gone = draft.delete_others(write) if write.replace else ()
         if not draft.changes:
             seen = [outcome.change.revision for outcome in operations]
-            return WriteOutcome(latest(self._read_revision, *seen), operations, gone)
+            return WriteOutcome(latest(self.read_position.revision, *seen), operations, gone)
         outcome = WriteOutcome(draft.provisional, operations, gone)
         self._keep(write, draft, outcome)
         return outcome
@@ -97,7 +117,7 @@ class Plan:
         return {
             key: head
             for key, head in sorted(self._heads.items())
-            if key.namespace == namespace and not head.state.deleted and _is_of(head.state, file)
+            if key.namespace == namespace and not head.state.deleted and is_of(head.state, file)
         }
 
     def _first_outcome(self, write: Write) -> WriteOutcome | None:
@@ -111,7 +131,7 @@ class Plan:
             ):
                 check_same_request(write, earlier.fingerprint)
                 return outcome
-        record = self.snapshot.request(write.namespace, write.request_id)
+        record = self._requests.get((write.namespace, write.request_id))
         if record is None:
             return None
         check_same_request(write, record.fingerprint)
@@ -139,10 +159,13 @@ class _Draft:
             case PutOperation():
                 return self._put(operation, head, actor)
             case DeleteOperation():
-                _check_precondition(operation.key, operation.precondition, head)
+                check_precondition(operation.key, operation.precondition, head)
                 return self._delete(operation.key, head, operation.reason, actor)
             case RestoreOperation():
                 return self._restore(operation.key, head, actor)
+            case RollbackOperation():
+                check_precondition(operation.key, operation.precondition, head)
+                return self._roll_back(operation, head, actor)
 
     def delete_others(self, write: Write) -> tuple[DagOutcome, ...]:
         """Set tombstones on the DAGs that a file no longer holds."""
@@ -157,33 +180,29 @@ class _Draft:
         )
 
     def _put(self, put: PutOperation, head: Change | None, actor: str) -> DagOutcome:
-        _check_precondition(put.key, put.precondition, head)
+        check_precondition(put.key, put.precondition, head)
         if head is None:
-            return self._write(ChangeKind.CREATED, EVERY_CLASS, self._new_state(put, None, actor))
+            return self._write(
+                ChangeKind.CREATED, EVERY_CLASS, put_state(put, None, self._by(actor))
+            )
         same = head.state.hashes.definition == put.hashes.definition
         if not same:
-            state = self._new_state(put, head, actor)
+            state = put_state(put, head.state, self._by(actor))
             if head.state.deleted:
                 return self._write(ChangeKind.CREATED, EVERY_CLASS, state)
             classes = changed_classes(head.state.hashes, put.hashes)
             return self._write(ChangeKind.NEW_VERSION, classes, state)
-        state = self._same_version(put, head, actor)
+        state = refreshed_state(put, head.state, self._by(actor))
         if head.state.deleted:
             return self._write(ChangeKind.RESTORED, EVERY_CLASS, state)
-        if _says_the_same(state, head.state):
+        if says_the_same(state, head.state):
             return DagOutcome(head, written=False)
         return self._write(ChangeKind.REFRESHED, (ChangeClass.METADATA,), state)
 
     def _delete(self, key: DagKey, head: Change | None, reason: str, actor: str) -> DagOutcome:
         if head is None or head.state.deleted:
             raise DagNotFound(key, deleted_at_revision=max(head.revision, 0) if head else 0)
-        state = replace(
-            head.state,
-            deleted=True,
-            delete_reason=reason,
-            actor=actor,
-            updated_at=self.plan.now,
-        )
+        state = deleted_state(head.state, reason, self._by(actor))
         return self._write(ChangeKind.DELETED, EVERY_CLASS, state)
 
     def _restore(self, key: DagKey, head: Change | None, actor: str) -> DagOutcome:
@@ -191,14 +210,43 @@ class _Draft:
             raise DagNotFound(key)
         if not head.state.deleted:
             raise NotDeleted(key)
-        state = replace(
-            head.state,
-            deleted=False,
-            delete_reason="",
-            actor=actor,
-            updated_at=self.plan.now,
-        )
+        state = restored_state(head.state, self._by(actor))
         return self._write(ChangeKind.RESTORED, EVERY_CLASS, state)
+
+    def _roll_back(
+        self, operation: RollbackOperation, head: Change | None, actor: str
+    ) -> DagOutcome:
+        """Do as a Put of what that version was: see `_put` for what it makes of the head."""
+        if head is None:
+            raise DagNotFound(operation.key)
+        old = self._version(operation.key, operation.version)
+        if old is None:
+            raise VersionNotFound(operation.key, operation.version, head.state.version)
+        same = head.state.hashes.definition == old.hashes.definition
+        if same and not head.state.deleted:
+            return DagOutcome(head, written=False)
+        by = self._by(actor)
+        became = restored_state(head.state, by) if same else next_version(head.state, by)
+        made = rolled_back_state(became, old, operation.reason)
+        if same:
+            return self._write(ChangeKind.RESTORED, EVERY_CLASS, made)
+        if head.state.deleted:
+            return self._write(ChangeKind.CREATED, EVERY_CLASS, made)
+        classes = changed_classes(head.state.hashes, old.hashes)
+        return self._write(ChangeKind.NEW_VERSION, classes, made)
+
+    def _version(self, key: DagKey, version: int) -> DagState | None:
+        """Find what a version was last, among the group's own first."""
+        earlier = [change for changes in self.plan.revisions for change in changes]
+        for change in reversed([*earlier, *self.changes]):
+            state = change.state
+            if state.key == key and state.version == version and not state.deleted:
+                return state
+        found = self.plan.snapshot.state_of_version(key, version)
+        return found.state if found else None
+
+    def _by(self, actor: str) -> Author:
+        return Author(actor, self.plan.now, self.provisional)
 
     def _write(
         self, kind: ChangeKind, classes: tuple[ChangeClass, ...], state: DagState
@@ -208,82 +256,15 @@ class _Draft:
         self.heads[change.key] = change
         return DagOutcome(change, written=True)
 
-    def _new_state(self, put: PutOperation, head: Change | None, actor: str) -> DagState:
-        now = self.plan.now
-        return DagState(
-            key=put.key,
-            version=head.state.version + 1 if head else 1,
-            hashes=put.hashes,
-            source_hash=put.source.hash if put.source else "",
-            provenance=put.provenance,
-            projection=put.projection,
-            labels=put.labels or {},
-            document_bytes=len(put.document.raw),
-            source_bytes=len(put.source.raw) if put.source else 0,
-            actor=actor,
-            created_at=head.state.created_at if head else now,
-            updated_at=now,
-            version_revision=self.provisional,
-            version_actor=actor,
-            version_created_at=now,
-        )
 
-    def _same_version(self, put: PutOperation, head: Change, actor: str) -> DagState:
-        """The head with what may be new about an unchanged definition."""
-        return replace(
-            head.state,
-            hashes=put.hashes,
-            source_hash=put.source.hash if put.source else head.state.source_hash,
-            source_bytes=len(put.source.raw) if put.source else head.state.source_bytes,
-            provenance=put.provenance,
-            projection=put.projection,
-            labels=head.state.labels if put.labels is None else put.labels,
-            document_bytes=len(put.document.raw),
-            actor=actor,
-            updated_at=self.plan.now,
-            deleted=False,
-            delete_reason="",
-        )
-
-
-def _is_of(state: DagState, file: FileRef) -> bool:
-    return (state.provenance.bundle_name, state.provenance.file) == (
-        file.bundle_name,
-        file.file,
-    )
-
-
-def _says_the_same(new: DagState, old: DagState) -> bool:
-    """Nothing that means anything differs; a bundle's version alone does not (each commit has one)."""
-    return (
-        new.hashes.placement == old.hashes.placement
-        and new.source_hash == old.source_hash
-        and new.provenance.bundle_name == old.provenance.bundle_name
-        and new.provenance.file == old.provenance.file
-        and dict(new.labels) == dict(old.labels)
-    )
-
-
-def _check_precondition(
-    key: DagKey, precondition: Precondition | None, head: Change | None
-) -> None:
-    if precondition is None:
-        return
-    state = head.state if head and not head.state.deleted else None
-    version, content = (state.version, state.hashes.content) if state else (0, "")
-    if precondition.version is not None:
-        holds, expected = (
-            precondition.version == version,
-            f"at version {precondition.version}",
-        )
-    else:
-        wanted = precondition.content_hash or ""
-        holds, expected = wanted == content, f"with content {wanted[:12]}…"
-    if not holds:
-        absent = not (precondition.version or precondition.content_hash)
-        raise PreconditionFailed(
-            key,
-            expected="not to be there" if absent else expected,
-            version=version,
-            content_hash=content,
-        )
+def _remembered(
+    snapshot: Snapshot, writes: Iterable[Write]
+) -> Iterator[tuple[tuple[str, str], RequestRecord]]:
+    """Read what the request_ids of writes did before, with one question a namespace."""
+    asked: dict[str, set[str]] = {}
+    for write in writes:
+        if write.request_id and not write.validate_only:
+            asked.setdefault(write.namespace, set()).add(write.request_id)
+    for namespace, request_ids in asked.items():
+        for request_id, record in snapshot.requests(namespace, sorted(request_ids)).items():
+            yield (namespace, request_id), record

@@ -10,6 +10,15 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from dagcatalog_server.catalog.history import (
+    BlobPage,
+    BlobSize,
+    DanglingPage,
+    DroppedBlobs,
+    HistoryPlace,
+    HistoryRow,
+    Place,
+)
 from dagcatalog_server.catalog.model import (
     Blob,
     Change,
@@ -47,7 +56,7 @@ class Snapshot(Protocol):
         """Read the live heads whose provenance is this file, by dag_id."""
 
     def state_at(self, key: DagKey, revision: int) -> Change | None:
-        """Read the newest change of a DAG at or before a revision."""
+        """Read the change that a DAG's state at a revision came from; None also if it was dropped."""
 
     def state_of_version(self, key: DagKey, version: int) -> Change | None:
         """Read the newest change of a DAG that has this version and is no tombstone."""
@@ -81,8 +90,8 @@ class Snapshot(Protocol):
     def blobs(self, hashes: Collection[str]) -> Mapping[str, Blob]:
         """Read blobs; each is checked against its hash (`BlobCorrupt` of `catalog.errors`)."""
 
-    def request(self, namespace: str, request_id: str) -> RequestRecord | None:
-        """Read the remembered outcome of a write."""
+    def requests(self, namespace: str, request_ids: Collection[str]) -> Mapping[str, RequestRecord]:
+        """Read the remembered outcomes of writes, by request_id; those not there are left out."""
 
     def parse_errors(
         self,
@@ -99,6 +108,29 @@ class Snapshot(Protocol):
 
     def counts(self) -> StoreCounts:
         """Count what is there; namespaces by name."""
+
+    def history(
+        self, namespace: str | None, *, before: HistoryPlace | None, limit: int
+    ) -> Sequence[HistoryRow]:
+        """Read a page of the rows of the change log, by HistoryPlace, the last one first."""
+
+    def orphans(self, limit: int) -> Collection[str]:
+        """Name blobs that no row of the change log points at and no other blob is told from."""
+
+    def blob_sizes(self, hashes: Collection[str]) -> Mapping[str, BlobSize]:
+        """Read what blobs take in the store; those not there are left out."""
+
+    def check_blobs(self, namespace: str | None, *, after: str, limit: int) -> BlobPage:
+        """Read the blobs that a namespace points at (None: every blob) after a hash, by hash."""
+
+    def blob_count(self, namespace: str | None) -> int:
+        """Count what `check_blobs` reads."""
+
+    def pointers(self, blob_hash: str, namespace: str | None, *, limit: int) -> Sequence[DagKey]:
+        """Name DAGs that have pointed at a blob, by key."""
+
+    def dangling(self, namespace: str | None, *, after: int, limit: int) -> DanglingPage:
+        """Look at `limit` rows after a revision, or a few more, for pointers at blobs not there."""
 
 
 class Transaction(Snapshot, Protocol):
@@ -127,6 +159,35 @@ class Transaction(Snapshot, Protocol):
 
         """
 
+    def keep_blobs(self, blobs: Iterable[Blob]) -> None:
+        """Keep blobs that are not there, as `Store.put_blobs` does, in this transaction.
+
+        After `lock` nobody drops them before the commit. Every other writer waits: for a retry.
+        """
+
+    def require_blobs(self, hashes: Collection[str]) -> None:
+        """Make sure that blobs are there; called after `tick`, so that nobody drops them any more.
+
+        Raises:
+            StoreConflict: one was dropped since `put_blobs` kept it, or found it kept.
+
+        """
+
+    def drop_changes(self, places: Collection[Place]) -> None:
+        """Drop superseded rows of the change log, by revision and ordinal."""
+
+    def compact(self, revision: int) -> Clock:
+        """Forget the past before a revision, if that is later than what was forgotten before.
+
+        Takes the clock's row, as `tick` does: call last.
+        """
+
+    def drop_orphans(self, hashes: Collection[str], after_revision: int) -> DroppedBlobs:
+        """Drop blobs that were orphans at a revision and have not been pointed at since.
+
+        Call after `lock`: a pointer made meanwhile is seen, and a later one sees that they are gone.
+        """
+
     def remember(self, records: Sequence[RequestRecord]) -> None:
         """Keep the outcomes of writes.
 
@@ -153,7 +214,7 @@ class Transaction(Snapshot, Protocol):
 
 
 class Store(Protocol):
-    """A place that keeps the catalog. Made by `app`, closed by `app`."""
+    """A place that keeps the catalog. Opened and closed by `opening`."""
 
     @property
     def name(self) -> str:
@@ -163,11 +224,18 @@ class Store(Protocol):
     def schema_revision(self) -> str:
         """The schema's revision; empty for a store without one."""
 
+    @property
+    def blobs_first(self) -> bool:
+        """Whether `put_blobs` is to be called before a write, not `keep_blobs` inside it."""
+
     def put_blobs(self, blobs: Iterable[Blob]) -> None:
         """Keep blobs durably, in a transaction of their own; those already there are left alone.
 
         Called before the write that points at them: a blob without a pointer does no harm.
         """
+
+    def clock(self) -> Clock:
+        """Read the clock, the quickest way there is."""
 
     def read(self) -> AbstractContextManager[Snapshot]:
         """Open a consistent snapshot."""

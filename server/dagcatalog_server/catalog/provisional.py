@@ -10,31 +10,40 @@ from dagcatalog_server.catalog.model import Change
 from dagcatalog_server.catalog.writes import DagOutcome, WriteOutcome
 
 
-def resolve(outcome: WriteOutcome, last_revision: int, count: int) -> WriteOutcome:
-    """Turn provisional revisions into those that the clock gave: `count` of them, up to the last."""
+class Resolved:
+    """Turns provisional revisions into those that the clock gave: `count` of them, up to the last.
 
-    def real(outcomes: tuple[DagOutcome, ...]) -> tuple[DagOutcome, ...]:
-        return tuple(
-            replace(one, change=resolve_change(one.change, last_revision, count))
-            for one in outcomes
+    A change becomes one object, wherever it is met: in the log, in outcomes, in what is remembered.
+    """
+
+    def __init__(self, last_revision: int, count: int) -> None:
+        self._before_last = last_revision - count
+        self._made: dict[tuple[int, int], Change] = {}
+
+    def outcome(self, outcome: WriteOutcome) -> WriteOutcome:
+        """Turn what a write did."""
+        return WriteOutcome(
+            self._real(outcome.revision),
+            self._outcomes(outcome.operations),
+            self._outcomes(outcome.deleted),
         )
 
-    return WriteOutcome(
-        _real(outcome.revision, last_revision, count),
-        real(outcome.operations),
-        real(outcome.deleted),
-    )
+    def change(self, change: Change) -> Change:
+        """Turn one change."""
+        if change.revision >= 0:
+            return change
+        place = (change.revision, change.ordinal)
+        if place not in self._made:
+            since = self._real(change.state.version_revision)
+            state = replace(change.state, version_revision=since)
+            self._made[place] = replace(change, revision=self._real(change.revision), state=state)
+        return self._made[place]
 
+    def _outcomes(self, outcomes: tuple[DagOutcome, ...]) -> tuple[DagOutcome, ...]:
+        return tuple(DagOutcome(self.change(one.change), one.written) for one in outcomes)
 
-def resolve_change(change: Change, last_revision: int, count: int) -> Change:
-    """Turn the provisional revisions of one change into real ones."""
-    since = _real(change.state.version_revision, last_revision, count)
-    state = replace(change.state, version_revision=since)
-    return replace(change, revision=_real(change.revision, last_revision, count), state=state)
-
-
-def _real(revision: int, last_revision: int, count: int) -> int:
-    return revision if revision >= 0 else last_revision - count - revision
+    def _real(self, revision: int) -> int:
+        return revision if revision >= 0 else self._before_last - revision
 
 
 def latest(*revisions: int) -> int:

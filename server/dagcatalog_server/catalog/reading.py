@@ -1,9 +1,7 @@
 """Reads single DAGs: the head, a version, a content, a state of the past."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import TypeVar
 
 from dagcatalog_server.catalog.errors import (
     BlobCorrupt,
@@ -21,18 +19,6 @@ from dagcatalog_server.catalog.names import check_hash, check_key, check_namespa
 from dagcatalog_server.catalog.ports import Snapshot
 
 MAX_SELECTORS = 10_000
-SUMMARY_BYTES = 1024
-
-T = TypeVar("T")
-
-
-class View(IntEnum):
-    """How much of a DAG is read; numbered as on the wire."""
-
-    SUMMARY = 1
-    DOCUMENT = 2
-    SOURCE = 3
-    READABLE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +31,20 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A DAG with what its view asks for: the document or the source, or neither."""
-
-    change: Change
-    blob: Blob | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class GetQuery:
     """What a Get asks for."""
 
     key: DagKey
     selector: Selector = Selector()
-    view: View = View.DOCUMENT
     if_none_match: str = ""
     include_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GetAnswer:
-    """What a Get found."""
+    """What a Get found: the state; what it holds is read by its hashes."""
 
-    found: Found
+    change: Change
     not_modified: bool
     position: Position
 
@@ -101,7 +78,6 @@ def get(snapshot: Snapshot, query: GetQuery, min_position: Position | None = Non
     Raises:
         DagNotFound, VersionNotFound, ContentNotFound: there is no such state.
         RevisionOutOfRange: a position that this history cannot serve.
-        BlobCorrupt: the state is there, but what it holds is not.
 
     """
     clock = snapshot.clock()
@@ -111,9 +87,8 @@ def get(snapshot: Snapshot, query: GetQuery, min_position: Position | None = Non
     if query.if_none_match:
         check_hash("if_none_match", query.if_none_match)
         if query.if_none_match == change.state.hashes.content:
-            return GetAnswer(Found(change), not_modified=True, position=clock.position)
-    found = next(with_blobs(snapshot, [change], query.view))
-    return GetAnswer(found, not_modified=False, position=clock.position)
+            return GetAnswer(change, not_modified=True, position=clock.position)
+    return GetAnswer(change, not_modified=False, position=clock.position)
 
 
 def _select(snapshot: Snapshot, query: GetQuery) -> Change:
@@ -206,54 +181,14 @@ def _find(
     return _live(key, heads.get(key), include_deleted=False)
 
 
-def with_blobs(snapshot: Snapshot, changes: Sequence[Change], view: View) -> Iterator[Found]:
-    """Read what the view asks for, for all changes in one question.
+def read_blobs(snapshot: Snapshot, hashes: Collection[str]) -> Mapping[str, Blob]:
+    """Read blobs that states point at.
 
     Raises:
-        BlobCorrupt: a state is there, but what it holds is not.
+        BlobCorrupt: one is not there, or is not what its hash says.
 
     """
-    wanted = {one for change in changes if (one := blob_hash(change, view))}
-    blobs = snapshot.blobs(wanted) if wanted else {}
-    for missing in sorted(wanted - blobs.keys()):
+    found = snapshot.blobs(hashes)
+    for missing in sorted(set(hashes) - found.keys()):
         raise BlobCorrupt(missing, "it is not there")
-    return (Found(change, blobs.get(blob_hash(change, view))) for change in changes)
-
-
-def blob_hash(change: Change, view: View) -> str:
-    """Name the blob that a view of a state needs; empty: none."""
-    match view:
-        case View.SUMMARY:
-            return ""
-        case View.SOURCE:
-            return change.state.source_hash
-        case View.DOCUMENT | View.READABLE:
-            return change.state.hashes.content
-
-
-def chunk_by_bytes(
-    items: Iterable[T], size_of: Callable[[T], int], *, max_bytes: int
-) -> Iterator[list[T]]:
-    """Cut a sequence so that each part stays near `max_bytes`; a larger item is alone."""
-    part: list[T] = []
-    size = 0
-    for item in items:
-        one = size_of(item)
-        if part and size + one > max_bytes:
-            yield part
-            part, size = [], 0
-        part.append(item)
-        size += one
-    if part:
-        yield part
-
-
-def view_bytes(change: Change, view: View) -> int:
-    """Estimate what a state takes on the wire: its blob, and 1 KiB for the summary."""
-    match view:
-        case View.SUMMARY:
-            return SUMMARY_BYTES
-        case View.SOURCE:
-            return SUMMARY_BYTES + change.state.source_bytes
-        case View.DOCUMENT | View.READABLE:
-            return SUMMARY_BYTES + change.state.document_bytes
+    return found

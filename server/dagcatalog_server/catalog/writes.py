@@ -17,6 +17,7 @@ from dagcatalog_server.catalog.model import (
     Provenance,
 )
 from dagcatalog_server.catalog.names import (
+    MAX_LABEL,
     check_hash,
     check_key,
     check_labels,
@@ -97,7 +98,17 @@ class RestoreOperation:
     key: DagKey
 
 
-Operation = PutOperation | DeleteOperation | RestoreOperation
+@dataclass(frozen=True, slots=True)
+class RollbackOperation:
+    """Put back what a version was: its document, source, provenance and labels."""
+
+    key: DagKey
+    version: int
+    reason: str
+    precondition: Precondition | None = None
+
+
+Operation = PutOperation | DeleteOperation | RestoreOperation | RollbackOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +163,8 @@ def prepare_put(
         provenance=_provenance(item, document.tree, default_file),
         labels=labels,
         precondition=check_precondition(item.precondition),
-        document=Blob(hashes.content, BlobKind.DOCUMENT, document.raw),
-        source=_source(item.source, limits.max_source_bytes),
+        document=Blob(hashes.content, BlobKind.DOCUMENT, document.raw, like=key),
+        source=_source(key, item.source, limits.max_source_bytes),
     )
 
 
@@ -205,6 +216,11 @@ def check_write(write: Write) -> Write:
         if isinstance(operation, DeleteOperation):
             check_text("reason", operation.reason, MAX_REASON)
             check_precondition(operation.precondition)
+        elif isinstance(operation, RollbackOperation):
+            if operation.version < 1:
+                raise InvalidArgument("version", f"must be at least 1, not {operation.version}")
+            check_text("reason", operation.reason, MAX_LABEL)
+            check_precondition(operation.precondition)
     return write
 
 
@@ -228,13 +244,13 @@ def _provenance(item: PutItem, tree: Mapping[str, object], file: FileRef | None)
     return check_provenance(given if given.file else replace(given, file=relative_file(tree)))
 
 
-def _source(text: str | None, limit: int) -> Blob | None:
+def _source(key: DagKey, text: str | None, limit: int) -> Blob | None:
     if text is None:
         return None
     raw = text.encode()
     if len(raw) > limit:
         raise TooLarge("source.text", "bytes", size=len(raw), limit=limit)
-    return Blob(hashlib.sha256(raw).hexdigest(), BlobKind.SOURCE, raw)
+    return Blob(hashlib.sha256(raw).hexdigest(), BlobKind.SOURCE, raw, like=key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,3 +274,6 @@ class WriteOutcome:
     """One for each operation, in order."""
     deleted: tuple[DagOutcome, ...] = ()
     """Tombstones that `replace` set, by dag_id."""
+    epoch: str = ""
+    """Of the history that the revision is of: the transaction's, since a restore may come between
+    any two. Empty while the write is planned."""

@@ -1,4 +1,10 @@
-"""How a blob is packed for keeping, and checked when it is read."""
+"""How a blob is packed for keeping, and checked when it is read.
+
+A version mostly repeats the one before it, so a blob may be kept as its difference from a base: a
+zstd frame that has the base's bytes as its dictionary. A base is always whole itself: reading takes
+one step back at most. When the differences grow, the next blob is kept whole and is the new base
+(docs/adr/0005-differences-from-a-whole-blob.md).
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,12 +19,29 @@ MAX_BLOB_BYTES = 256 * 1024**2
 
 ZSTD_LEVEL = 3  # 9 times smaller in 0.12 ms per 60 KB document; higher levels gain little
 
+MIN_DELTA_BYTES = 4 * 1024
+"""Smaller blobs are not worth looking for a base: the row that points at them costs as much."""
+MAX_DELTA_BYTES = 2 * 1024**2
+"""Larger ones are over zstd's window at this level, which would not find what is the same."""
+MIN_DELTA_GAIN = 6
+"""A difference must be so many times smaller than its base is packed, or the blob is kept whole."""
+
 
 class Codec(IntEnum):
     """How stored bytes are packed; numbered as in the store."""
 
     RAW = 0
     ZSTD = 1
+    ZSTD_DELTA = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A whole blob that others are told from."""
+
+    hash: str
+    raw: bytes
+    stored_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +51,14 @@ class Packed:
     codec: Codec
     raw_bytes: int
     data: bytes
+    base_hash: str | None = None
+    """Names the blob that must be given to `unpack`."""
 
 
-def pack(raw: bytes) -> Packed:
+def pack(raw: bytes, base: Base | None = None) -> Packed:
     """Compress bytes, or leave them if that does not make them smaller.
+
+    With a base, what is kept is the difference, if that is small.
 
     Raises:
         ValueError: they are over MAX_BLOB_BYTES.
@@ -39,35 +66,55 @@ def pack(raw: bytes) -> Packed:
     """
     if len(raw) > MAX_BLOB_BYTES:
         raise ValueError(f"a blob of {len(raw)} bytes is over {MAX_BLOB_BYTES}")
+    if base is not None:
+        delta = zstandard.ZstdCompressor(level=ZSTD_LEVEL, dict_data=_dictionary(base.raw))
+        data = delta.compress(raw)
+        if len(data) * MIN_DELTA_GAIN <= base.stored_bytes:
+            return Packed(Codec.ZSTD_DELTA, len(raw), data, base.hash)
     data = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(raw)
     if len(data) < len(raw):
         return Packed(Codec.ZSTD, len(raw), data)
     return Packed(Codec.RAW, len(raw), raw)
 
 
-def unpack(blob_hash: str, packed: Packed) -> bytes:
-    """Give back a blob's bytes.
+def may_have_base(raw: bytes) -> bool:
+    """Tell whether a blob's size makes a difference from another worth while."""
+    return MIN_DELTA_BYTES <= len(raw) <= MAX_DELTA_BYTES
+
+
+def unpack(blob_hash: str, packed: Packed, base: bytes | None = None) -> bytes:
+    """Give back a blob's bytes; `base` is those of the blob that `packed` names.
 
     Raises:
         BlobCorrupt: the stored bytes are not what `blob_hash` says.
 
     """
-    raw = _decompressed(blob_hash, packed)
+    raw = _decompressed(blob_hash, packed, base)
     if hashlib.sha256(raw).hexdigest() != blob_hash:
         raise BlobCorrupt(blob_hash, "its bytes have another hash")
     return raw
 
 
-def _decompressed(blob_hash: str, packed: Packed) -> bytes:
+def _decompressed(blob_hash: str, packed: Packed, base: bytes | None) -> bytes:
     if packed.codec == Codec.RAW:
         return packed.data
-    if packed.codec != Codec.ZSTD:
+    if packed.codec == Codec.ZSTD_DELTA:
+        if base is None:
+            raise BlobCorrupt(blob_hash, f"its base {packed.base_hash} cannot be read")
+        dictionary = _dictionary(base)
+    elif packed.codec == Codec.ZSTD:
+        dictionary = None
+    else:
         raise BlobCorrupt(blob_hash, f"codec {int(packed.codec)} is not known")
     try:
         # The frame's header decides how much memory is taken: look at it before.
         frame_bytes = zstandard.frame_content_size(packed.data)
         if frame_bytes != packed.raw_bytes or frame_bytes > MAX_BLOB_BYTES:
             raise BlobCorrupt(blob_hash, f"it claims to unpack to {frame_bytes} bytes")
-        return zstandard.ZstdDecompressor().decompress(packed.data)
+        return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(packed.data)
     except zstandard.ZstdError as error:
         raise BlobCorrupt(blob_hash, f"it does not unpack ({error})") from error
+
+
+def _dictionary(base: bytes) -> zstandard.ZstdCompressionDict:
+    return zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)

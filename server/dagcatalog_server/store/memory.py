@@ -4,7 +4,7 @@ A writer works on a copy of everything and the copy replaces the original when i
 snapshot is a reference. Writers take turns: nobody overtakes a writer here.
 """
 
-# ruff: noqa: D102 - catalog.ports documents the methods
+# ruff: noqa: D102, ARG002 - catalog.ports documents the methods; not all arguments are needed here
 
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
+from dagcatalog_server.catalog.history import DroppedBlobs, Place
 from dagcatalog_server.catalog.model import (
     Blob,
     Change,
@@ -25,10 +26,14 @@ from dagcatalog_server.catalog.model import (
 )
 from dagcatalog_server.catalog.ports import StoreConflict
 from dagcatalog_server.catalog.query import DagFilter, ListQuery, StateRow
+from dagcatalog_server.store.memory_history import (
+    Contents,
+    FilePlace,
+    KeptBlobs,
+    MemoryHistory,
+    place_of,
+)
 from dagcatalog_server.store.memory_listing import listed, page_of
-
-FilePlace = tuple[str, str, str]
-"""Namespace, bundle and file of a parse error."""
 
 
 class MemoryStore:
@@ -36,8 +41,9 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._writers = threading.Lock()
-        self._contents = _Contents(Clock(uuid4().hex, 0, 0))
-        self._blobs: dict[str, Blob] = {}
+        self._keeping = threading.Lock()
+        self._contents = Contents(Clock(uuid4().hex, 0, 0))
+        self._blobs = KeptBlobs({}, {})
 
     @property
     def name(self) -> str:
@@ -47,9 +53,17 @@ class MemoryStore:
     def schema_revision(self) -> str:
         return ""
 
+    @property
+    def blobs_first(self) -> bool:
+        return True
+
     def put_blobs(self, blobs: Iterable[Blob]) -> None:
-        for blob in blobs:
-            self._blobs.setdefault(blob.hash, blob)
+        with self._keeping:
+            for blob in blobs:
+                self._blobs.keep(blob)
+
+    def clock(self) -> Clock:
+        return self._contents.clock
 
     @contextmanager
     def read(self) -> Iterator["MemorySnapshot"]:
@@ -60,37 +74,17 @@ class MemoryStore:
         with self._writers:
             transaction = MemoryTransaction(self._contents.copy(), self._blobs)
             yield transaction
+            with self._keeping:
+                if transaction.dropped:  # copied: open snapshots keep theirs
+                    self._blobs = self._blobs.without(transaction.dropped)
             self._contents = transaction.contents
 
     def close(self) -> None:
         """Nothing to give back."""
 
 
-class _Contents:
-    """Everything but the blobs, as of one commit."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.log: list[Change] = []
-        self.heads: dict[DagKey, Change] = {}
-        self.requests: dict[tuple[str, str], RequestRecord] = {}
-        self.parse_errors: dict[FilePlace, ParseError] = {}
-
-    def copy(self) -> "_Contents":
-        copied = _Contents(self.clock)
-        copied.log = list(self.log)
-        copied.heads = dict(self.heads)
-        copied.requests = dict(self.requests)
-        copied.parse_errors = dict(self.parse_errors)
-        return copied
-
-
-class MemorySnapshot:
+class MemorySnapshot(MemoryHistory):
     """Reads of one commit; `ports.Snapshot` says what each gives."""
-
-    def __init__(self, contents: _Contents, blobs: Mapping[str, Blob]) -> None:
-        self.contents = contents
-        self._blobs = blobs
 
     def clock(self) -> Clock:
         return self.contents.clock
@@ -112,7 +106,11 @@ class MemorySnapshot:
 
     def state_at(self, key: DagKey, revision: int) -> Change | None:
         past = (c for c in self._newest_first() if c.revision <= revision)
-        return next((c for c in past if c.key == key), None)
+        newest = next((c for c in past if c.key == key), None)
+        if newest is None:
+            return None
+        until = self.contents.untils.get(place_of(newest))
+        return newest if until is None or until > revision else None
 
     def state_of_version(self, key: DagKey, version: int) -> Change | None:
         states = (c for c in self._states() if c.key == key)
@@ -152,8 +150,9 @@ class MemorySnapshot:
     def blobs(self, hashes: Collection[str]) -> Mapping[str, Blob]:
         return {each: self._blobs[each] for each in hashes if each in self._blobs}
 
-    def request(self, namespace: str, request_id: str) -> RequestRecord | None:
-        return self.contents.requests.get((namespace, request_id))
+    def requests(self, namespace: str, request_ids: Collection[str]) -> Mapping[str, RequestRecord]:
+        known = self.contents.requests
+        return {one: known[namespace, one] for one in request_ids if (namespace, one) in known}
 
     def parse_errors(
         self,
@@ -218,8 +217,38 @@ class MemorySnapshot:
 class MemoryTransaction(MemorySnapshot):
     """Reads and writes of one transaction; `ports.Transaction` says what each does."""
 
+    def __init__(self, contents: Contents, blobs: KeptBlobs) -> None:
+        super().__init__(contents, blobs)
+        self.dropped: set[str] = set()
+
     def lock(self) -> None:
         """Nothing to take: a writer is alone already."""
+
+    def keep_blobs(self, blobs: Iterable[Blob]) -> None:
+        for blob in blobs:
+            self._blobs.keep(blob)
+
+    def require_blobs(self, hashes: Collection[str]) -> None:
+        if not self._blobs.keys() >= set(hashes):
+            raise StoreConflict
+
+    def drop_changes(self, places: Collection[Place]) -> None:
+        gone = set(places) & self.contents.untils.keys()
+        self.contents.log = [each for each in self.contents.log if place_of(each) not in gone]
+        for place in gone:
+            del self.contents.untils[place]
+
+    def compact(self, revision: int) -> Clock:
+        clock = self.contents.clock
+        compacted = max(clock.compacted_revision, revision)
+        self.contents.clock = replace(clock, compacted_revision=compacted)
+        return self.contents.clock
+
+    def drop_orphans(self, hashes: Collection[str], after_revision: int) -> DroppedBlobs:
+        going = set(hashes) & set(self.orphans(len(self._blobs)))
+        self.dropped |= going
+        stored_bytes = sum(len(self._blobs[each].raw) for each in going)
+        return DroppedBlobs(len(going), stored_bytes, self.contents.clock)
 
     def tick(self, count: int) -> int:
         clock = self.contents.clock
@@ -229,6 +258,8 @@ class MemoryTransaction(MemorySnapshot):
     def append(self, changes: Sequence[Change]) -> None:
         for change in changes:
             _require_storable(change)
+            if (head := self.contents.heads.get(change.key)) is not None:
+                self.contents.untils[place_of(head)] = change.revision
             self.contents.log.append(change)
             self.contents.heads[change.key] = change
 

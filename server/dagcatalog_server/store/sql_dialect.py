@@ -1,11 +1,11 @@
 """The small seam between the two SQL databases."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -19,9 +19,16 @@ class SqlDialect:
     """An INSERT that knows ON CONFLICT, which both spell alike."""
     contains: Callable[[ColumnElement[str], str], ColumnElement[bool]]
     """Tests for a substring, exactly."""
+    translate: Callable[[BaseException], Exception | None]
+    """Gives the store's exception for one of the driver's; None: it is a bug, let it be seen."""
     read_options: Mapping[str, Any]
     """Execution options of connections that read one snapshot."""
     write_options: Mapping[str, Any]
     """Execution options of connections that write."""
+    overtake: Callable[[Connection, Sequence[tuple[int, int, int]]], int]
+    """Ends heads, given as (revision, ordinal, until_revision), and tells how many still were such."""
+    blobs_first: bool
+    """Blobs are made durable in a transaction of their own, so that the one that holds the clock's
+    row is short. Where there is one writer anyhow it would only be a second wait for the disk."""
     writer_turn: Callable[[], AbstractContextManager[None]]
     """Waits until a writing transaction may begin."""

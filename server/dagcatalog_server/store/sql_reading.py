@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     Index,
     Select,
+    bindparam,
     false,
     func,
     literal,
@@ -18,6 +19,13 @@ from sqlalchemy import (
     tuple_,
 )
 
+from dagcatalog_server.catalog.history import (
+    BlobPage,
+    BlobSize,
+    DanglingPage,
+    HistoryPlace,
+    HistoryRow,
+)
 from dagcatalog_server.catalog.model import (
     Blob,
     Change,
@@ -28,6 +36,7 @@ from dagcatalog_server.catalog.model import (
     StoreCounts,
 )
 from dagcatalog_server.catalog.query import DagFilter, ListQuery, StateRow
+from dagcatalog_server.store import sql_history
 from dagcatalog_server.store.sql_blobs import read_blobs
 from dagcatalog_server.store.sql_counts import read_counts
 from dagcatalog_server.store.sql_dialect import SqlDialect
@@ -49,6 +58,24 @@ from dagcatalog_server.store.sql_tables import (
 from dagcatalog_server.store.texts import in_parts, is_sha256
 
 MAX_KEYS = 500  # a statement; more keys are asked for in parts
+MAX_REQUESTS = 500
+
+# What every write runs is built once: building a statement takes SQLAlchemy longer than SQLite takes
+# to run it.
+_CLOCK = select(clock)
+_HEADS = (
+    select(change)
+    .with_hint(change, f"INDEXED BY {HEAD.name}", "sqlite")
+    .where(
+        IS_HEAD,
+        change.c.namespace == bindparam("namespace"),
+        change.c.dag_id.in_(bindparam("dag_ids", expanding=True)),
+    )
+)
+_REQUESTS = select(request).where(
+    request.c.namespace == bindparam("namespace"),
+    request.c.request_id.in_(bindparam("ids", expanding=True)),
+)
 
 
 class SqlSnapshot:
@@ -59,7 +86,7 @@ class SqlSnapshot:
         self._dialect = dialect
 
     def clock(self) -> Clock:
-        row = self._connection.execute(select(clock)).one()
+        row = self._connection.execute(_CLOCK).one()
         return Clock(row.epoch, row.revision, row.compacted_revision)
 
     def heads(self, keys: Collection[DagKey]) -> Mapping[DagKey, Change]:
@@ -69,12 +96,8 @@ class SqlSnapshot:
         found: dict[DagKey, Change] = {}
         for namespace, dag_ids in by_namespace.items():
             for part in in_parts(dag_ids, MAX_KEYS):
-                heads = _changes(HEAD).where(
-                    IS_HEAD,
-                    change.c.namespace == namespace,
-                    change.c.dag_id.in_(part),
-                )
-                found |= {head.key: head for head in self._read(heads)}
+                rows = self._connection.execute(_HEADS, {"namespace": namespace, "dag_ids": part})
+                found |= {head.key: head for head in map(change_of, rows)}
         return found
 
     def file_heads(self, namespace: str, bundle_name: str, file: str) -> Sequence[Change]:
@@ -89,7 +112,8 @@ class SqlSnapshot:
 
     def state_at(self, key: DagKey, revision: int) -> Change | None:
         past = _changes(HISTORY).where(*_is(key), change.c.revision <= revision)
-        return self._read_newest(past)
+        # Not just the newest one before: what was there between may have been dropped.
+        return self._read_newest(past.where(change.c.until_revision > revision))
 
     def state_of_version(self, key: DagKey, version: int) -> Change | None:
         states = _changes(VERSIONS).where(*_is(key), change.c.version == version)
@@ -145,12 +169,12 @@ class SqlSnapshot:
     def blobs(self, hashes: Collection[str]) -> Mapping[str, Blob]:
         return read_blobs(self._connection, hashes)
 
-    def request(self, namespace: str, request_id: str) -> RequestRecord | None:
-        remembered = select(request).where(
-            request.c.namespace == namespace, request.c.request_id == request_id
-        )
-        row = self._connection.execute(remembered).one_or_none()
-        return None if row is None else request_of(row)
+    def requests(self, namespace: str, request_ids: Collection[str]) -> Mapping[str, RequestRecord]:
+        return {
+            row.request_id: request_of(row)
+            for part in in_parts(request_ids, MAX_REQUESTS)
+            for row in self._connection.execute(_REQUESTS, {"namespace": namespace, "ids": part})
+        }
 
     def parse_errors(
         self,
@@ -175,6 +199,29 @@ class SqlSnapshot:
 
     def counts(self) -> StoreCounts:
         return read_counts(self._connection)
+
+    def history(
+        self, namespace: str | None, *, before: HistoryPlace | None, limit: int
+    ) -> Sequence[HistoryRow]:
+        return sql_history.read_history(self._connection, namespace, before, limit)
+
+    def orphans(self, limit: int) -> Collection[str]:
+        return sql_history.read_orphans(self._connection, limit)
+
+    def blob_sizes(self, hashes: Collection[str]) -> Mapping[str, BlobSize]:
+        return sql_history.read_blob_sizes(self._connection, hashes)
+
+    def check_blobs(self, namespace: str | None, *, after: str, limit: int) -> BlobPage:
+        return sql_history.read_blob_page(self._connection, namespace, after, limit)
+
+    def blob_count(self, namespace: str | None) -> int:
+        return sql_history.count_blobs(self._connection, namespace)
+
+    def pointers(self, blob_hash: str, namespace: str | None, *, limit: int) -> Sequence[DagKey]:
+        return sql_history.read_pointers(self._connection, blob_hash, namespace, limit)
+
+    def dangling(self, namespace: str | None, *, after: int, limit: int) -> DanglingPage:
+        return sql_history.read_dangling(self._connection, namespace, after, limit)
 
     def _read(self, selected: Select[Any]) -> list[Change]:
         return [change_of(row) for row in self._connection.execute(selected)]

@@ -42,43 +42,45 @@ def change_values(change: Change, until_revision: int) -> dict[str, object]:
 
 
 def change_of(row: Row[Any]) -> Change:
-    """Make the change of a row that has every column of `change`."""
+    """Make the change of a row that has exactly the columns of `change`, in their order."""
+    revision, ordinal, _, kind, classes = tuple(row)[:5]
     return Change(
-        revision=row.revision,
-        ordinal=row.ordinal,
-        kind=_KINDS[row.kind],
-        classes=tuple(_CLASSES[each] for each in row.classes.split(",") if each),
-        state=state_of(row),
+        revision,
+        ordinal,
+        _KINDS[kind],
+        tuple(_CLASSES[each] for each in classes.split(",") if each),
+        state_of(row),
     )
 
 
 def state_of(row: Row[Any]) -> DagState:
-    """Make the state of a row that has every column of `change`."""
+    """Make the state of a row that has exactly the columns of `change`, in their order.
+
+    By place: 46 columns by name take longer than everything else that a page of rows does.
+    """
+    values = tuple(row)
+    namespace, dag_id, version, deleted, delete_reason = values[5:10]
+    source_hash, document_bytes, source_bytes = values[16:19]
+    labels, actor, created_at, updated_at = values[22:26]
+    version_revision, version_actor, version_created_at = values[26:29]
     return DagState(
-        key=DagKey(row.namespace, row.dag_id),
-        version=row.version,
-        hashes=DefinitionHashes(
-            content=row.content_hash,
-            definition=row.definition_hash,
-            structure=row.structure_hash,
-            schedule=row.schedule_hash,
-            metadata=row.metadata_hash,
-            placement=row.placement_hash,
-        ),
-        source_hash=row.source_hash,
-        provenance=Provenance(row.bundle_name, row.bundle_version, row.file),
-        projection=_projection_of(row),
-        labels=orjson.loads(row.labels) if row.labels else {},
-        document_bytes=row.document_bytes,
-        source_bytes=row.source_bytes,
-        actor=row.actor,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        version_revision=row.version_revision,
-        version_actor=row.version_actor,
-        version_created_at=row.version_created_at,
-        deleted=row.deleted,
-        delete_reason=row.delete_reason,
+        DagKey(namespace, dag_id),
+        version,
+        DefinitionHashes(*values[10:16]),
+        source_hash,
+        Provenance(*values[19:22]),
+        _projection_of(values[29:]),
+        orjson.loads(labels) if labels else {},
+        document_bytes,
+        source_bytes,
+        actor,
+        created_at,
+        updated_at,
+        version_revision,
+        version_actor,
+        version_created_at,
+        deleted,
+        delete_reason,
     )
 
 
@@ -139,27 +141,21 @@ def _projection_values(projection: Projection) -> dict[str, object]:
     }
 
 
-def _projection_of(row: Row[Any]) -> Projection:
+def _projection_of(values: tuple[Any, ...]) -> Projection:
+    display_name, description, tags, owners, operators, dependencies = values[:6]
+    schedule_kind, *schedule = values[6:10]
+    fileloc, task_count, *rest = values[10:]
     return Projection(
-        display_name=row.display_name,
-        description=row.description,
-        tags=unpack_texts(row.tags),
-        owners=unpack_texts(row.owners),
-        schedule=Schedule(
-            kind=_SCHEDULE_KINDS[row.schedule_kind],
-            text=row.schedule_text,
-            timezone=row.schedule_timezone,
-            timetable=row.schedule_timetable,
-        ),
-        fileloc=row.fileloc,
-        task_count=row.task_count,
-        operators=unpack_texts(row.operators),
-        dependencies=_dependencies_of(row.dependencies),
-        start_date=row.start_date,
-        end_date=row.end_date,
-        catchup=row.catchup,
-        paused_at_creation=row.paused_at_creation,
-        serialization_version=row.serialization_version,
+        display_name,
+        description,
+        unpack_texts(tags),
+        unpack_texts(owners),
+        Schedule(_SCHEDULE_KINDS[schedule_kind], *schedule),
+        fileloc,
+        task_count,
+        unpack_texts(operators),
+        _dependencies_of(dependencies),
+        *rest,
     )
 
 

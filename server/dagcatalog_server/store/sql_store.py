@@ -5,16 +5,17 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from dagcatalog_server.catalog.model import Blob
+from dagcatalog_server.catalog.model import Blob, Clock
 from dagcatalog_server.catalog.ports import StoreUnavailable
-from dagcatalog_server.store.sql_blobs import blob_values, known_hashes
+from dagcatalog_server.store.sql_blobs import insert_blobs, new_rows
 from dagcatalog_server.store.sql_dialect import SqlDialect
 from dagcatalog_server.store.sql_reading import SqlSnapshot
-from dagcatalog_server.store.sql_tables import blob
 from dagcatalog_server.store.sql_writing import SqlTransaction
+
+_READ_CLOCK = "SELECT epoch, revision, compacted_revision FROM clock"
 
 
 class SqlStore:
@@ -35,19 +36,32 @@ class SqlStore:
     def schema_revision(self) -> str:
         return self._schema_revision
 
+    @property
+    def blobs_first(self) -> bool:
+        return self._dialect.blobs_first
+
     def put_blobs(self, blobs: Iterable[Blob]) -> None:
         by_hash = {each.hash: each for each in blobs}
         if not by_hash:
             return
         with _pool_bound(), self._readers.connect() as connection:
-            known = known_hashes(connection, by_hash)
-        # Compressed outside of the writing transaction, and sorted, so that two writers of the same
-        # blobs cannot wait for each other in a circle.
-        rows = [blob_values(by_hash[each]) for each in sorted(by_hash.keys() - known)]
+            rows = new_rows(connection, by_hash)
         if rows:
-            kept = self._dialect.insert(blob).on_conflict_do_nothing()
             with self._dialect.writer_turn(), _pool_bound(), self._writers.begin() as connection:
-                connection.execute(kept, rows)
+                insert_blobs(connection, self._dialect, rows, by_hash)
+
+    def clock(self) -> Clock:
+        # By the driver itself: around one short statement SQLAlchemy's own work is most of the time.
+        with _pool_bound(), self._driver_connection() as connection:
+            cursor = connection.cursor()
+            try:
+                cursor.execute(_READ_CLOCK)
+                found = cursor.fetchone()
+            finally:
+                cursor.close()
+        if found is None:
+            raise StoreUnavailable("the clock is not there")
+        return Clock(*found)
 
     @contextmanager
     def read(self) -> Iterator[SqlSnapshot]:
@@ -61,6 +75,22 @@ class SqlStore:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    @contextmanager
+    def _driver_connection(self) -> Iterator[PoolProxiedConnection]:
+        connection = None
+        try:
+            connection = self._engine.raw_connection()
+            yield connection
+        except Exception as error:
+            if connection is not None:
+                connection.invalidate(error)
+            if (told := self._dialect.translate(error)) is not None:
+                raise told from error
+            raise
+        finally:
+            if connection is not None:
+                connection.close()
 
 
 @contextmanager

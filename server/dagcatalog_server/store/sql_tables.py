@@ -46,6 +46,17 @@ blob = Table(
     Column("raw_bytes", BigInteger, nullable=False),
     Column("stored_bytes", BigInteger, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    # The blob that this one is told as a difference from (`blob_codec`); none: it is whole.
+    Column("base_hash", Sha256),
+    # By the database's clock; none: before there was such a column.
+    Column("kept_at", UtcTime),
+)
+# A base goes only when nothing is told from it any more.
+Index(
+    "blob_base",
+    blob.c.base_hash,
+    sqlite_where=blob.c.base_hash.is_not(None),
+    postgresql_where=blob.c.base_hash.is_not(None),
 )
 # Status adds sizes up from this index alone, without turning the blobs' pages.
 Index("blob_sizes", blob.c.stored_bytes, blob.c.raw_bytes)

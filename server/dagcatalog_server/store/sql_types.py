@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG002, D102 - SQLAlchemy's signatures, documented there
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,8 +39,9 @@ class Sha256(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
         return None if value is None else bytes.fromhex(value)
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.hex()
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None]:
+        # Seven a row: one call each, not the three of a processor around a processor.
+        return _hex
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -54,7 +56,20 @@ class UtcTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None]:
+        return _read_text if dialect.name == "sqlite" else _in_utc
+
+
+def _read_text(text: str | None) -> datetime | None:
+    # Several a row: one call, and no second object only for the zone.
+    return None if text is None else datetime.fromisoformat(f"{text}+00:00")
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment if moment is None or moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+def _hex(value: bytes | memoryview | None) -> str | None:
+    return None if value is None else value.hex()

@@ -2,31 +2,37 @@
 
 # ruff: noqa: D102 - catalog.ports documents the methods
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import (
-    BigInteger,
     Connection,
-    Integer,
-    column,
+    bindparam,
     delete,
     insert,
     select,
     update,
-    values,
 )
 
-from dagcatalog_server.catalog.model import Change, DagKey, ParseError, RequestRecord
+from dagcatalog_server.catalog.history import DroppedBlobs, Place
+from dagcatalog_server.catalog.model import (
+    Blob,
+    Change,
+    Clock,
+    DagKey,
+    ParseError,
+    RequestRecord,
+)
 from dagcatalog_server.catalog.ports import StoreConflict
+from dagcatalog_server.store import sql_history
+from dagcatalog_server.store.sql_blobs import insert_blobs, known_hashes, new_rows
 from dagcatalog_server.store.sql_dialect import SqlDialect
 from dagcatalog_server.store.sql_reading import SqlSnapshot
 from dagcatalog_server.store.sql_rows import change_values
 from dagcatalog_server.store.sql_side_rows import parse_error_values, request_values
 from dagcatalog_server.store.sql_tables import (
     FOREVER,
-    IS_HEAD,
     change,
     clock,
     parse_error,
@@ -34,11 +40,12 @@ from dagcatalog_server.store.sql_tables import (
 )
 from dagcatalog_server.store.texts import in_parts
 
-MAX_OVERTAKEN = 5_000  # rows a statement: 3 parameters each, and SQLite takes 32,766
 MAX_FILES = 500
 
-Place = tuple[int, int]
-"""Revision and ordinal: what names a row of the change log."""
+_TICK = (
+    update(clock).values(revision=clock.c.revision + bindparam("count")).returning(clock.c.revision)
+)
+_APPEND = insert(change)
 
 
 class SqlTransaction(SqlSnapshot):
@@ -70,20 +77,41 @@ class SqlTransaction(SqlSnapshot):
         self._connection.execute(select(clock.c.revision).with_for_update())
 
     def tick(self, count: int) -> int:
-        bump = update(clock).values(revision=clock.c.revision + count)
-        ticked = self._connection.execute(bump.returning(clock.c.revision))
+        ticked = self._connection.execute(_TICK, {"count": count})
         revision: int = ticked.scalar_one()
         return revision
 
     def append(self, changes: Sequence[Change]) -> None:
         if not changes:
             return
-        self.heads([each.key for each in changes if each.key not in self._seen])
+        if unseen := [each.key for each in changes if each.key not in self._seen]:
+            self.heads(unseen)
         untils = _untils(changes)
-        self._overtake(list(self._overtaken(changes)))
+        overtaken = list(self._overtaken(changes))
+        if self._dialect.overtake(self._connection, overtaken) != len(overtaken):
+            raise StoreConflict
         rows = map(change_values, changes, untils)
-        self._connection.execute(insert(change), list(rows))
+        self._connection.execute(_APPEND, list(rows))
         self._seen |= {each.key: _place(each) for each in changes}
+
+    def keep_blobs(self, blobs: Iterable[Blob]) -> None:
+        by_hash = {each.hash: each for each in blobs}
+        rows = new_rows(self._connection, by_hash)
+        insert_blobs(self._connection, self._dialect, rows, by_hash)
+
+    def require_blobs(self, hashes: Collection[str]) -> None:
+        if set(hashes) - known_hashes(self._connection, hashes):
+            raise StoreConflict
+
+    def drop_changes(self, places: Collection[Place]) -> None:
+        sql_history.drop_changes(self._connection, places)
+
+    def compact(self, revision: int) -> Clock:
+        return sql_history.compact(self._connection, revision)
+
+    def drop_orphans(self, hashes: Collection[str], after_revision: int) -> DroppedBlobs:
+        count, stored_bytes = sql_history.drop_orphans(self._connection, hashes, after_revision)
+        return DroppedBlobs(count, stored_bytes, self.clock())
 
     def remember(self, records: Sequence[RequestRecord]) -> None:
         rows = [request_values(record) for record in records]
@@ -136,33 +164,6 @@ class SqlTransaction(SqlSnapshot):
             place = self._seen[key]
             if place is not None:
                 yield (*place, each.revision)
-
-    def _overtake(self, overtaken: Sequence[tuple[int, int, int]]) -> None:
-        for start in range(0, len(overtaken), MAX_OVERTAKEN):
-            part = overtaken[start : start + MAX_OVERTAKEN]
-            seen = (
-                values(
-                    column("revision", BigInteger),
-                    column("ordinal", Integer),
-                    column("until_revision", BigInteger),
-                    name="seen_rows",
-                )
-                .data(part)
-                .cte("seen")
-            )
-            done = self._connection.execute(
-                update(change)
-                .values(until_revision=seen.c.until_revision)
-                .where(
-                    change.c.revision == seen.c.revision,
-                    change.c.ordinal == seen.c.ordinal,
-                    IS_HEAD,
-                )
-                # Counted by what comes back: Python's sqlite3 has no rowcount after WITH.
-                .returning(change.c.revision)
-            )
-            if len(done.all()) != len(part):
-                raise StoreConflict
 
 
 def _place(change_row: Change) -> Place:

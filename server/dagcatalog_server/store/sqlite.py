@@ -1,22 +1,29 @@
 """The embedded store: one SQLite file, for one machine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Lock
 
-from sqlalchemy import ColumnElement, Integer, func
+from sqlalchemy import ColumnElement, Connection, Integer, func
 from sqlalchemy.dialects import sqlite
 
 from dagcatalog_server.catalog.ports import Store, StoreUnavailable
 from dagcatalog_server.store.schema import upgrade
 from dagcatalog_server.store.sql_dialect import SqlDialect
 from dagcatalog_server.store.sql_store import SqlStore
+from dagcatalog_server.store.sql_tables import FOREVER
 from dagcatalog_server.store.sqlite_engine import (
     READ_OPTIONS,
     WRITE_OPTIONS,
     sqlite_engine,
+    translate,
 )
+
+_OVERTAKE = f"""
+UPDATE change SET until_revision = ?
+WHERE revision = ? AND ordinal = ? AND until_revision = {FOREVER}
+"""  # noqa: S608 - a number of our own
 
 
 def open_sqlite(
@@ -44,8 +51,11 @@ def open_sqlite(
         name="sqlite",
         insert=sqlite.insert,
         contains=_contains,
+        translate=translate,
         read_options=READ_OPTIONS,
         write_options=WRITE_OPTIONS,
+        overtake=_overtake,
+        blobs_first=False,
         writer_turn=_turns(busy_timeout_s),
     )
     try:
@@ -60,6 +70,13 @@ def open_sqlite(
 def _contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
     position: ColumnElement[int] = func.instr(text, part, type_=Integer)
     return position > 0
+
+
+def _overtake(connection: Connection, overtaken: Sequence[tuple[int, int, int]]) -> int:
+    if not overtaken:
+        return 0
+    rows = [(until, revision, ordinal) for revision, ordinal, until in overtaken]
+    return connection.exec_driver_sql(_OVERTAKE, rows).rowcount
 
 
 def _turns(timeout_s: float) -> Callable[[], AbstractContextManager[None]]:

@@ -1,5 +1,6 @@
 """Writes that share a transaction: each has its own outcome and its own revision."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -31,7 +32,7 @@ from tests.unit.catalog.conftest import WallClock
 CREATED, NEW_VERSION, REFRESHED, DELETED, RESTORED = ChangeKind
 
 
-def told(results: list[Result]) -> list[object]:
+def told(results: Sequence[Result]) -> list[object]:
     """Say of each write its revision, or the name of its error."""
     return [
         type(one).__name__ if isinstance(one, CatalogError) else one.revision for one in results
@@ -46,9 +47,9 @@ def history(catalog: Catalog) -> list[tuple[int, int, str, ChangeKind, int]]:
 
 
 def test_each_write_of_a_group_has_a_revision_in_its_order(catalog: Catalog) -> None:
-    assert told(catalog.commit([put(name) for name in "cab"])) == [1, 2, 3]
+    assert told(catalog.commit([put(name) for name in "cab"]).results) == [1, 2, 3]
     assert history(catalog) == [(n, 0, name, CREATED, 1) for n, name in enumerate("cab", 1)]
-    assert told(catalog.commit([put("d"), put("e")])) == [4, 5]
+    assert told(catalog.commit([put("d"), put("e")]).results) == [4, 5]
 
 
 def test_a_batch_is_one_revision_with_ordinals(catalog: Catalog) -> None:
@@ -70,7 +71,7 @@ def test_a_refused_write_takes_no_revision_and_harms_nobody(catalog: Catalog) ->
             restore("there"),
             put("b"),
         ]
-    )
+    ).results
     assert told(results) == [2, "DagNotFound", "PreconditionFailed", "NotDeleted", 3]
     assert isinstance(results[1], DagNotFound)
     assert isinstance(results[2], PreconditionFailed)
@@ -82,15 +83,18 @@ def test_a_batch_that_fails_in_its_middle_leaves_no_trace(catalog: Catalog) -> N
     stale = put_operation("b", precondition=Precondition(version=7))
     results = catalog.commit(
         [put("z"), write(put_operation("a"), stale, put_operation("c")), put("a", tags=("x",))]
-    )
+    ).results
     assert told(results) == [1, "PreconditionFailed", 2]
     assert history(catalog) == [(1, 0, "z", CREATED, 1), (2, 0, "a", CREATED, 1)]
 
 
 def test_a_group_that_is_refused_whole_moves_nothing(catalog: Catalog) -> None:
-    assert told(catalog.commit([delete("a"), restore("b")])) == ["DagNotFound", "DagNotFound"]
+    assert told(catalog.commit([delete("a"), restore("b")]).results) == [
+        "DagNotFound",
+        "DagNotFound",
+    ]
     assert catalog.clock().revision == 0
-    assert catalog.commit([]) == []
+    assert catalog.commit([]).results == []
 
 
 def test_each_write_sees_those_before_it_in_the_group(catalog: Catalog) -> None:
@@ -109,7 +113,7 @@ def test_each_write_sees_those_before_it_in_the_group(catalog: Catalog) -> None:
             delete("a"),
             put("a"),
         ]
-    )
+    ).results
     assert told(results) == [1, 1, 2, 3, 4, "DagNotFound", 5, 6, 7, 8, 9, 10]
     assert history(catalog) == [
         (1, 0, "a", CREATED, 1),
@@ -140,7 +144,7 @@ def test_each_write_sees_those_before_it_in_the_group(catalog: Catalog) -> None:
 def test_what_is_unchanged_says_when_it_can_be_read(catalog: Catalog) -> None:
     """Its own write is part of the group: a read at the revision must see it."""
     commit(catalog, put("old"))
-    results = catalog.commit([put("a"), put("b"), put("a"), put("old")])
+    results = catalog.commit([put("a"), put("b"), put("a"), put("old")]).results
     assert told(results) == [2, 3, 2, 1]
     unchanged = results[2]
     assert isinstance(unchanged, WriteOutcome)
@@ -255,33 +259,33 @@ class TestRequestIds:
         assert error.request_id == "r"
         within = catalog.commit(
             [put("c", request_id="s", body="1"), put("d", request_id="s", body="2")]
-        )
+        ).results
         assert told(within) == [2, "RequestIdReused"]
 
     def test_ids_of_another_namespace_are_others(self, catalog: Catalog) -> None:
         one = put("a", request_id="r", body="1")
         other = put("a", request_id="r", body="2", namespace="other")
-        assert told(catalog.commit([one, other])) == [1, 2]
-        assert told(catalog.commit([other, one])) == [2, 1]
+        assert told(catalog.commit([one, other]).results) == [1, 2]
+        assert told(catalog.commit([other, one]).results) == [2, 1]
 
     def test_a_refused_write_does_not_use_up_its_id(self, catalog: Catalog) -> None:
         one = put("a", request_id="r", body="1", precondition=Precondition(version=1))
         assert isinstance(refusal(catalog, one), PreconditionFailed)
         commit(catalog, put("a", tags=("x",)))
-        assert told(catalog.commit([one])) == [2]
+        assert told(catalog.commit([one]).results) == [2]
 
     def test_ids_are_forgotten_after_a_day(self, catalog: Catalog, wall_clock: WallClock) -> None:
         one = put("a", request_id="r", body="1")
         commit(catalog, one)
         wall_clock.advance(hours=24)
         commit(catalog, delete("a", request_id="other"))
-        assert told(catalog.commit([one])) == [1]
+        assert told(catalog.commit([one]).results) == [1]
         wall_clock.advance(seconds=1)
         commit(catalog, put("b", request_id="another"))
-        assert told(catalog.commit([one])) == [4]
+        assert told(catalog.commit([one]).results) == [4]
 
     def test_no_id_is_no_identity(self, catalog: Catalog) -> None:
-        assert told(catalog.commit([put("a"), delete("a"), put("a")])) == [1, 2, 3]
+        assert told(catalog.commit([put("a"), delete("a"), put("a")]).results) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("count", [1, 2, 50])

@@ -293,7 +293,7 @@ class TestRehearsal:
         assert log_of(catalog) == before
         assert catalog.standing() == standing
         with catalog.snapshot() as snapshot:
-            assert snapshot.request("default", "r") is None
+            assert snapshot.requests("default", ["r"]).get("r") is None
         assert commit_one(catalog, one).kind is kind
 
     def test_it_tells_that_nothing_would_change(self, catalog: Catalog) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from dagcatalog_server.catalog.catalog import Catalog
 from dagcatalog_server.catalog.errors import (
-    BlobCorrupt,
     CatalogError,
     ContentNotFound,
     DagNotFound,
@@ -23,15 +22,11 @@ from dagcatalog_server.catalog.reading import (
     GetAnswer,
     GetQuery,
     Selector,
-    View,
     check_position,
-    chunk_by_bytes,
     resolve_batch,
-    view_bytes,
-    with_blobs,
 )
 from dagcatalog_server.store.memory import MemorySnapshot, MemoryStore
-from tests.support.writes import commit, commit_one, delete, log_of, put, restore
+from tests.support.writes import commit, delete, log_of, put, restore
 
 A = DagKey("default", "a")
 MISSING = "0" * 64
@@ -61,33 +56,16 @@ def at(catalog: Catalog, revision: int, epoch: str | None = None) -> Position:
 
 def test_without_a_selector_it_is_the_head(catalog: Catalog, history: list[Change]) -> None:
     answer = get(catalog)
-    assert answer.found.change == history[-1]
+    assert answer.change == history[-1]
     assert answer.position == catalog.clock().position
     assert not answer.not_modified
 
 
-def test_views_bring_what_they_are_named_after(catalog: Catalog, history: list[Change]) -> None:
-    head = history[-1].state
-    for view in (View.DOCUMENT, View.READABLE):
-        blob = get(catalog, view=view).found.blob
-        assert blob is not None
-        assert blob.hash == head.hashes.content
-    source = get(catalog, view=View.SOURCE).found.blob
-    assert source is not None
-    assert source.raw == b"three"
-    assert get(catalog, view=View.SUMMARY).found.blob is None
-
-
-def test_a_dag_without_a_source_has_none_to_show(catalog: Catalog) -> None:
-    commit(catalog, put("a"))
-    assert get(catalog, view=View.SOURCE).found.blob is None
-
-
 def test_a_version_is_shown_as_it_was_last_seen(catalog: Catalog, history: list[Change]) -> None:
-    assert get(catalog, Selector(version=1)).found.change == history[0]
-    assert get(catalog, Selector(version=2)).found.change == history[4]
+    assert get(catalog, Selector(version=1)).change == history[0]
+    assert get(catalog, Selector(version=2)).change == history[4]
     commit(catalog, delete("a"))
-    assert get(catalog, Selector(version=2)).found.change == history[4]
+    assert get(catalog, Selector(version=2)).change == history[4]
 
 
 def test_a_version_that_is_not_there_is_told_apart(catalog: Catalog, history: list[Change]) -> None:
@@ -102,8 +80,8 @@ def test_a_version_that_is_not_there_is_told_apart(catalog: Catalog, history: li
 
 def test_a_content_is_the_newest_state_that_had_it(catalog: Catalog, history: list[Change]) -> None:
     first, second = history[0].state.hashes.content, history[1].state.hashes.content
-    assert get(catalog, Selector(content_hash=first)).found.change == history[0]
-    assert get(catalog, Selector(content_hash=second)).found.change == history[4]
+    assert get(catalog, Selector(content_hash=first)).change == history[0]
+    assert get(catalog, Selector(content_hash=second)).change == history[4]
     with pytest.raises(ContentNotFound):
         get(catalog, Selector(content_hash=MISSING))
     with pytest.raises(ContentNotFound):
@@ -116,7 +94,7 @@ def test_a_content_is_the_newest_state_that_had_it(catalog: Catalog, history: li
 def test_the_past_is_as_it_was(catalog: Catalog, history: list[Change], revision: int) -> None:
     for epoch in (None, ""):
         answer = get(catalog, Selector(at=at(catalog, revision, epoch)))
-        assert answer.found.change == history[revision - 1]
+        assert answer.change == history[revision - 1]
         assert answer.position.revision == 5
 
 
@@ -125,7 +103,7 @@ def test_the_past_has_its_tombstones(catalog: Catalog, history: list[Change]) ->
     with pytest.raises(DagNotFound) as caught:
         get(catalog, selector)
     assert caught.value.deleted_at_revision == 4
-    assert get(catalog, selector, include_deleted=True).found.change == history[3]
+    assert get(catalog, selector, include_deleted=True).change == history[3]
 
 
 def test_before_a_dag_was_there_it_was_not(catalog: Catalog, history: list[Change]) -> None:
@@ -141,19 +119,16 @@ def test_a_tombstone_is_shown_on_request_only(catalog: Catalog) -> None:
     with pytest.raises(DagNotFound) as caught:
         get(catalog)
     assert caught.value.deleted_at_revision == 2
-    found = get(catalog, include_deleted=True).found
-    assert found.change.state.deleted
-    assert found.blob is not None
+    assert get(catalog, include_deleted=True).change.state.deleted
 
 
 def test_what_the_reader_has_is_not_sent_again(catalog: Catalog, history: list[Change]) -> None:
     head = history[-1].state.hashes.content
     answer = get(catalog, if_none_match=head)
     assert answer.not_modified
-    assert (answer.found.change, answer.found.blob) == (history[-1], None)
+    assert answer.change == history[-1]
     other = get(catalog, if_none_match=history[0].state.hashes.content)
     assert not other.not_modified
-    assert other.found.blob is not None
     with pytest.raises(InvalidArgument) as caught:
         get(catalog, if_none_match="x")
     assert caught.value.violation.field == "if_none_match"
@@ -205,16 +180,6 @@ def test_a_read_waits_for_no_position_it_has_not(catalog: Catalog, history: list
     with pytest.raises(RevisionOutOfRange) as caught:
         get(catalog, Selector(at=at(catalog, 1, "another")))
     assert caught.value.problem is RangeProblem.OTHER_EPOCH
-
-
-def test_a_content_that_is_lost_is_not_passed_over(
-    catalog: Catalog, store: MemoryStore, history: list[Change]
-) -> None:
-    store._blobs.clear()
-    with pytest.raises(BlobCorrupt) as caught:
-        get(catalog)
-    assert caught.value.blob_hash == history[-1].state.hashes.content
-    assert get(catalog, view=View.SUMMARY).found.change == history[-1]
 
 
 class TestBatch:
@@ -272,12 +237,6 @@ class TestBatch:
         with pytest.raises(TooLarge):
             self.resolve(catalog, *[BatchSelector("a")] * 10_001)
 
-    def test_blobs_are_read_for_all_at_once(self, catalog: Catalog, history: list[Change]) -> None:
-        with catalog.snapshot() as snapshot:
-            found = list(with_blobs(snapshot, history[:3], View.SOURCE))
-        assert [one.blob.raw for one in found if one.blob] == [b"one", b"two", b"three"]
-        assert [one.change for one in found] == history[:3]
-
 
 class _StrictSnapshot(MemorySnapshot):
     """Asks as PostgreSQL does."""
@@ -286,19 +245,3 @@ class _StrictSnapshot(MemorySnapshot):
         if any("\0" in key.dag_id for key in keys):
             raise ValueError("A string literal cannot contain NUL (0x00) characters.")
         return super().heads(keys)
-
-
-def test_parts_stay_near_their_size_and_keep_the_order(catalog: Catalog) -> None:
-    changes = [
-        commit_one(catalog, put(f"d{number}", padding="x" * size))
-        for number, size in enumerate([10, 5_000, 100_000, 10, 10])
-    ]
-
-    def chunked(view: View, max_bytes: int) -> list[list[Change]]:
-        return list(chunk_by_bytes(changes, lambda one: view_bytes(one, view), max_bytes=max_bytes))
-
-    parts = chunked(View.DOCUMENT, 10_000)
-    assert [one for part in parts for one in part] == changes
-    assert [len(part) for part in parts] == [2, 1, 2]
-    assert [len(part) for part in chunked(View.SUMMARY, 2_048)] == [2, 2, 1]
-    assert list(chunk_by_bytes([], lambda _: 1, max_bytes=1)) == []

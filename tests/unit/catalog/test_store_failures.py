@@ -1,6 +1,6 @@
 """What the catalog makes of a store that conflicts, is away or is full."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from dagcatalog_server.catalog.catalog import Catalog
 from dagcatalog_server.catalog.errors import CatalogFull, CatalogUnavailable, PreconditionFailed
 from dagcatalog_server.catalog.listing import ListRequest, Page
-from dagcatalog_server.catalog.model import Change, ChangeKind, DagKey
+from dagcatalog_server.catalog.model import Blob, Change, ChangeKind, Clock, DagKey
 from dagcatalog_server.catalog.parsing import ParseReport
 from dagcatalog_server.catalog.ports import StoreConflict, StoreFull, StoreUnavailable
 from dagcatalog_server.catalog.query import DagFilter
@@ -145,14 +145,19 @@ class BrokenStore(MemoryStore):
         if where == self.where:
             raise self.failure
 
-    def put_blobs(self, blobs: object) -> None:
+    def put_blobs(self, blobs: Iterable[Blob]) -> None:
         self.fail("blobs")
+        super().put_blobs(blobs)
+
+    def clock(self) -> Clock:
+        self.fail("enter")
+        return super().clock()
 
     @contextmanager
     def read(self) -> Iterator[MemorySnapshot]:
         self.fail("enter")
         with super().read() as snapshot:
-            yield _Broken(MemoryTransaction(snapshot.contents, {}), self)
+            yield _Broken(MemoryTransaction(snapshot.contents, self._blobs), self)
 
     @contextmanager
     def write(self) -> Iterator[MemoryTransaction]:
