@@ -1,34 +1,44 @@
 """The production store: a PostgreSQL database, shared by any number of replicas."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 
-from sqlalchemy import ColumnElement, Integer, func
+from sqlalchemy import ColumnElement, Connection, Integer, func
 from sqlalchemy.dialects import postgresql
 
 from dagcatalog_server.catalog.ports import Store
-from dagcatalog_server.store.postgres_engine import postgres_engine
+from dagcatalog_server.store.postgres_engine import (
+    READ_OPTIONS,
+    WRITE_OPTIONS,
+    PostgresLimits,
+    postgres_engine,
+    translate,
+)
+from dagcatalog_server.store.postgres_reach import CONNECT_TIMEOUT_S
 from dagcatalog_server.store.schema import require_current
 from dagcatalog_server.store.sql_dialect import SqlDialect
 from dagcatalog_server.store.sql_store import SqlStore
+from dagcatalog_server.store.sql_tables import FOREVER
 
 
 def open_postgres(
     url: str,
     *,
     pool_size: int = 8,
-    pool_timeout_s: float = 10.0,
-    connect_timeout_s: int = 5,
-    statement_timeout_s: float = 30.0,
-    lock_timeout_s: float = 10.0,
-    idle_in_transaction_timeout_s: float = 30.0,
+    pool_timeout_s: float = 5.0,
+    connect_timeout_s: int = CONNECT_TIMEOUT_S,
+    statement_timeout_s: float = 10.0,
+    lock_timeout_s: float = 5.0,
+    idle_in_transaction_timeout_s: float = 10.0,
 ) -> Store:
     """Open the store in a database that `schema.migrate` has prepared.
 
     `url` is postgresql://user:password@host/database; several hosts and every other parameter of
-    libpq go into its query.
+    libpq go into its query, where they come before those that are set here.
 
     Raises:
         SchemaMismatch: the database is behind, or at a revision that this release does not know.
+        DatabaseUnfit: PostgreSQL is too old, or the database not UTF-8.
         StoreUnavailable: it cannot be reached.
 
     """
@@ -37,11 +47,11 @@ def open_postgres(
         pool_size=pool_size,
         pool_timeout_s=pool_timeout_s,
         connect_timeout_s=connect_timeout_s,
-        settings={
-            "statement_timeout": f"{statement_timeout_s * 1000:.0f}ms",
-            "lock_timeout": f"{lock_timeout_s * 1000:.0f}ms",
-            "idle_in_transaction_session_timeout": f"{idle_in_transaction_timeout_s * 1000:.0f}ms",
-        },
+        limits=PostgresLimits(
+            statement_s=statement_timeout_s,
+            lock_s=lock_timeout_s,
+            idle_s=idle_in_transaction_timeout_s,
+        ),
     )
     try:
         with engine.connect() as connection:
@@ -57,14 +67,29 @@ def _contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
     return position > 0
 
 
+_OVERTAKE = f"""
+UPDATE change SET until_revision = seen.until_revision
+FROM unnest(%s::bigint[], %s::integer[], %s::bigint[]) AS seen (revision, ordinal, until_revision)
+WHERE change.revision = seen.revision AND change.ordinal = seen.ordinal
+AND change.until_revision = {FOREVER}
+"""  # noqa: S608 - a number of our own
+
+
+def _overtake(connection: Connection, overtaken: Sequence[tuple[int, int, int]]) -> int:
+    if not overtaken:
+        return 0
+    columns = tuple(list(column) for column in zip(*overtaken, strict=True))
+    return connection.exec_driver_sql(_OVERTAKE, columns).rowcount
+
+
 _DIALECT = SqlDialect(
     name="postgresql",
     insert=postgresql.insert,
     contains=_contains,
-    read_options={
-        "isolation_level": "REPEATABLE READ",
-        "postgresql_readonly": True,
-    },
-    write_options={},
+    translate=translate,
+    read_options=READ_OPTIONS,
+    write_options=WRITE_OPTIONS,
+    overtake=_overtake,
+    blobs_first=True,
     writer_turn=nullcontext,
 )
