@@ -1,31 +1,40 @@
-"""Puts the server together and runs it: the only place that names a concrete store."""
+"""Puts the server together, runs it, and drains it."""
 
 import asyncio
-import errno
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
-
-import grpc
-from grpc_channelz.v1 import channelz
-from grpc_reflection.v1alpha import reflection
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from dagcatalog_server.allocator import return_large_blocks
 from dagcatalog_server.catalog.canonical import DocumentLimits
 from dagcatalog_server.catalog.catalog import Catalog, utc_now
+from dagcatalog_server.catalog.committing import Committed
 from dagcatalog_server.catalog.model import Change, Clock
-from dagcatalog_server.catalog.ports import Store, StoreUnavailable
-from dagcatalog_server.catalog.query import ListQuery, StateRow
-from dagcatalog_server.catalog.writes import WriteLimits
+from dagcatalog_server.catalog.ports import Store
+from dagcatalog_server.catalog.query import Cursor, ListQuery
+from dagcatalog_server.catalog.writes import Write, WriteLimits
+from dagcatalog_server.collector import calm_collector
 from dagcatalog_server.config import Config
-from dagcatalog_server.config_text import mask_url
+from dagcatalog_server.listening import listening
+from dagcatalog_server.opening import Doorbell, heard, made_doorbell
+from dagcatalog_server.replica.heads import Head
+from dagcatalog_server.replica.heads_feed import HeadsFeed, PresentPage
+from dagcatalog_server.replica.present import Present
+from dagcatalog_server.replica.read_index import ReadIndex
+from dagcatalog_server.replica.ring import Ring
+from dagcatalog_server.replica.tail import Tail
+from dagcatalog_server.rpc.administering import AdministeringMethods
+from dagcatalog_server.rpc.dags import (
+    CacheShares,
+    EncodedDags,
+    head_change,
+    head_change_of_row,
+    head_of_row,
+)
 from dagcatalog_server.rpc.group_commit import GroupCommit
 from dagcatalog_server.rpc.health import Health
 from dagcatalog_server.rpc.reading import ReadingMethods, Replica
@@ -33,21 +42,11 @@ from dagcatalog_server.rpc.service import SERVICE_NAME, generic_handler
 from dagcatalog_server.rpc.threads import Threads
 from dagcatalog_server.rpc.watching import WatchingMethods
 from dagcatalog_server.rpc.writing import WritingMethods
-from dagcatalog_server.store.memory import MemoryStore
-from dagcatalog_server.store.postgres import open_postgres
-from dagcatalog_server.store.sqlite import open_sqlite
 from dagcatalog_server.watch.hub import WatchHub, WatchReads
-from dagcatalog_server.watch.ring import Ring
-from dagcatalog_server.watch.tail import Tail
 
 log = logging.getLogger(__name__)
 
-# The commit thread and the tail read beside the workers.
-_MORE_CONNECTIONS = 2
-
-
-class ConfigurationProblem(Exception):
-    """A setting that cannot work, in one sentence for the operator."""
+HEADS_PAGE = 500
 
 
 @dataclass(frozen=True)
@@ -59,47 +58,6 @@ class RunningServer:
     """Empty if health checks have no port of their own."""
     background: "asyncio.Future[list[None]]"
     """Never done while all is well; its exception is a defect."""
-
-
-@contextmanager
-def opened_store(config: Config) -> Iterator[Store]:
-    """Open the store that the configuration names, and close it in the end.
-
-    Raises:
-        ConfigurationProblem: the URL names no store, or one that cannot be opened.
-        SchemaMismatch: the database needs a migration, or a newer release.
-
-    """
-    try:
-        store = _open_store(config)
-    except StoreUnavailable as error:
-        given = mask_url(config.database_url.get_secret_value())
-        reason = " ".join(str(error).split())
-        raise ConfigurationProblem(f"cannot open the database {given}: {reason}") from error
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def _open_store(config: Config) -> Store:
-    given = config.database_url.get_secret_value()
-    if given.startswith("memory:"):
-        return MemoryStore()
-    try:
-        url = make_url(given)
-    except ArgumentError as error:
-        raise ConfigurationProblem("database_url is not a URL") from error
-    connections = config.worker_threads + _MORE_CONNECTIONS
-    match url.get_backend_name():
-        case "sqlite" if url.database:
-            return open_sqlite(Path(url.database), pool_size=connections)
-        case "postgresql":
-            return open_postgres(given, pool_size=connections)
-    raise ConfigurationProblem(
-        f"database_url begins with {url.drivername!r}; use sqlite:///PATH, "
-        "postgresql://USER:PASSWORD@HOST/DATABASE or memory://"
-    )
 
 
 def write_limits(config: Config) -> WriteLimits:
@@ -124,13 +82,29 @@ async def running_server(config: Config, store: Store) -> AsyncIterator[RunningS
     with Threads(config.worker_threads) as threads:
         clock = await threads.call(catalog.clock)
         ring = Ring(clock.position, max_changes=config.watch_ring_changes)
-        reads = _watch_reads(catalog, threads)
-        tail = Tail(ring, reads.changes, poll_interval_s=config.watch_poll_interval)
-        hub = WatchHub(ring, reads)
+        read_index = ReadIndex(lambda: threads.ask(catalog.clock))
+        reads = _watch_reads(catalog, threads, read_index)
+        health = Health(SERVICE_NAME)
+        tail = Tail(
+            ring,
+            reads.changes,
+            poll_interval_s=config.watch_poll_interval,
+            on_reach=health.set_reached,
+        )
+        doorbell = made_doorbell(config, tail)
+        feed = HeadsFeed(
+            ring,
+            read=lambda after: threads.call(_present_page, catalog, after),
+            tell=head_change,
+            max_dags=config.memory_dags,
+        )
+        present = Present(ring, feed, read_index, tail.ring_doorbell)
+        hub = WatchHub(ring, present, reads)
+        dags = EncodedDags(threads, catalog.blobs, shares=CacheShares(config.cache_bytes))
         group_commit = GroupCommit(
             lambda writes: threads.commit(catalog.commit, writes),
             max_group=config.max_commit_group,
-            on_commit=tail.ring_doorbell,
+            on_commit=lambda writes, committed: _on_commit(tail, doorbell, dags, writes, committed),
         )
         replica = Replica(
             name=socket.gethostname(),
@@ -140,13 +114,14 @@ async def running_server(config: Config, store: Store) -> AsyncIterator[RunningS
             lag=lambda: max(0, tail.known_revision - ring.revision),
         )
         handler = generic_handler(
-            ReadingMethods(catalog, threads, replica),
-            WritingMethods(catalog, threads, group_commit, lambda: ring.epoch),
-            WatchingMethods(catalog, threads, hub),
+            ReadingMethods(catalog, threads, replica, present, dags),
+            WritingMethods(catalog, threads, group_commit),
+            WatchingMethods(hub, dags),
+            AdministeringMethods(catalog, threads),
         )
         async with (
-            _background(tail.run(), group_commit.run()) as background,
-            _listening(config, handler, hub) as (address, health_address),
+            _background(tail.run(), feed.run(), heard(doorbell), group_commit.run()) as background,
+            listening(config, handler, hub, health) as (address, health_address),
         ):
             yield RunningServer(address, health_address, background)
 
@@ -164,88 +139,40 @@ async def _background(
         await asyncio.gather(running, return_exceptions=True)
 
 
-@asynccontextmanager
-async def _listening(
-    config: Config, handler: grpc.GenericRpcHandler, hub: WatchHub
-) -> AsyncIterator[tuple[str, str]]:
-    health = Health(SERVICE_NAME)
-    api = grpc.aio.server(
-        options=_options(config), maximum_concurrent_rpcs=config.max_concurrent_rpcs
-    )
-    api.add_generic_rpc_handlers((handler,))
-    health.add_to(api)
-    channelz.add_channelz_servicer(api)
-    reflection.enable_server_reflection(
-        (
-            SERVICE_NAME,
-            "grpc.health.v1.Health",
-            "grpc.channelz.v1.Channelz",
-            reflection.SERVICE_NAME,
-        ),
-        api,
-    )
-    probes = grpc.aio.server(options=(("grpc.so_reuseport", 0),)) if config.health_listen else None
-    address = _bind(api, config.listen, "listen")
-    health_address = _bind(probes, config.health_listen, "health_listen") if probes else ""
-    try:
-        if probes:
-            health.add_to(probes)
-            await probes.start()
-        await api.start()
-        await health.set_ready(ready=True)
-        yield address, health_address
-    finally:
-        await health.set_ready(ready=False)
-        hub.drain()
-        await api.stop(config.drain_grace)
-        if probes:
-            await probes.stop(0)
-
-
-def _options(config: Config) -> Sequence[tuple[str, int]]:
-    return (
-        ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share it
-        ("grpc.max_receive_message_length", config.max_message_bytes),
-        ("grpc.max_send_message_length", -1),  # bounded by what was received
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-        ("grpc.max_metadata_size", 16 * 1024),
-    )
-
-
-def _bind(server: grpc.aio.Server, address: str, setting: str) -> str:
-    host, separator, port = address.rpartition(":")
-    if not (separator and port.isdecimal() and int(port) < 2**16):
-        raise ConfigurationProblem(f"{setting} must be HOST:PORT, not {address!r}")
-    _check_free(host.strip("[]"), int(port), f"cannot listen on {address} ({setting})")
-    try:
-        return f"{host}:{server.add_insecure_port(address)}"
-    except RuntimeError as error:
-        raise ConfigurationProblem(f"cannot listen on {address} ({setting})") from error
-
-
-def _check_free(host: str, port: int, problem: str) -> None:
-    """Ask the system first: grpc writes lines of its own to standard error and keeps the reason."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        # Where there is no IPv6, grpc still listens on [::] for IPv4: that is its to decide.
-        if error.errno != errno.EAFNOSUPPORT:
-            raise ConfigurationProblem(f"{problem}: {error}") from error
-
-
-def _watch_reads(catalog: Catalog, threads: Threads) -> WatchReads:
+def _watch_reads(catalog: Catalog, threads: Threads, read_index: ReadIndex) -> WatchReads:
     async def changes(after: int, limit: int) -> tuple[Clock, Sequence[Change]]:
         return await threads.call(catalog.changes, after=after, limit=limit)
 
-    async def page(query: ListQuery) -> Sequence[StateRow]:
-        return await threads.call(catalog.page, query)
+    async def page(query: ListQuery) -> Sequence[Head]:
+        return await threads.call(lambda: [head_of_row(row) for row in catalog.page(query)])
 
-    async def clock() -> Clock:
-        return await threads.call(catalog.clock)
+    return WatchReads(read_index.clock, page, changes)
 
-    return WatchReads(clock, page, changes)
+
+def _present_page(catalog: Catalog, after: Cursor | None) -> PresentPage:
+    clock, rows = catalog.present(after, HEADS_PAGE)
+    last = rows[-1] if len(rows) == HEADS_PAGE else None
+    return PresentPage(
+        epoch=clock.epoch,
+        revision=clock.revision,
+        changes=[head_change_of_row(row) for row in rows],
+        next=Cursor(last.state.key, last.revision) if last else None,
+    )
+
+
+def _on_commit(
+    tail: Tail,
+    doorbell: Doorbell | None,
+    dags: EncodedDags,
+    writes: Sequence[Write],
+    committed: Committed,
+) -> None:
+    """Tell this replica's watchers at once, and the other replicas that there is something."""
+    new = {one for change in committed.changes for one in change.pointers()}
+    dags.remember(blob for write in writes for blob in write.blobs() if blob.hash in new)
+    tail.offer(committed.position, committed.changes)
+    if doorbell and committed.changes:
+        doorbell.ring(committed.position.revision)
 
 
 async def serve(config: Config, store: Store, on_ready: Callable[[RunningServer], None]) -> None:
@@ -256,6 +183,7 @@ async def serve(config: Config, store: Store, on_ready: Callable[[RunningServer]
 
     """
     return_large_blocks()
+    calm_collector()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

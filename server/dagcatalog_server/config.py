@@ -28,6 +28,16 @@ class Config(BaseSettings):
     """Address of the health checks, plaintext, for kubelet probes; empty: none."""
     database_url: SecretStr = SecretStr("sqlite:///dagcatalog.db")
     """sqlite:///PATH, postgresql://USER:PASSWORD@HOST/DATABASE, or memory://."""
+    statement_timeout: Seconds = 10.0
+    """PostgreSQL: of one statement."""
+    lock_timeout: Seconds = 5.0
+    """PostgreSQL: of waiting for other writers, and of a commit for its synchronous standby."""
+    idle_in_transaction_timeout: Seconds = 10.0
+    """PostgreSQL: a replica that is paused in a write gives way to the others after so long."""
+    notify: bool = True
+    """PostgreSQL: tell the other replicas of a commit at once; without it their poll finds it."""
+    listen_database_url: SecretStr = SecretStr("")
+    """PostgreSQL: where to ring and listen, past any transaction pooler; empty: database_url."""
 
     max_document_bytes: Positive = 16 * MIB
     max_document_depth: Annotated[int, Field(gt=0, le=500)] = 200
@@ -38,9 +48,14 @@ class Config(BaseSettings):
     max_concurrent_rpcs: Positive = 2_000
     """Calls at once, watches among them; more are refused with RESOURCE_EXHAUSTED."""
     worker_threads: Positive = 8
-    """Threads for reads and for checking documents; the database pool has two more."""
+    """Threads for reads and for checking documents; the database pool has three more."""
     max_commit_group: Positive = 256
     """Writes that share a transaction at most."""
+
+    memory_dags: Positive = 200_000
+    """Live DAGs whose summaries are kept in memory, about 1 KB each; with more, the store is read."""
+    cache_bytes: Positive = 256 * MIB
+    """Encoded documents and answers kept in memory."""
 
     watch_poll_interval: Seconds = 0.25
     """How often the change log is looked at without a doorbell."""

@@ -17,7 +17,8 @@ def render_config(config: Config) -> str:
 
 def _toml(value: object) -> str:
     if isinstance(value, SecretStr):
-        return json.dumps(mask_url(value.get_secret_value()))
+        secret = value.get_secret_value()
+        return json.dumps(mask_url(secret) if secret else "")
     return json.dumps(value)
 
 

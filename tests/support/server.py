@@ -38,10 +38,15 @@ def running_server(
     *,
     extra_args: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = (),
 ) -> Iterator[RunningServer]:
-    """Serve the SQLite database at `path`; stop with SIGTERM, kill after 10 s."""
+    """Serve the SQLite database at `path`; stop with SIGTERM, kill after 10 s.
+
+    `extra_args` come last and win, a --database-url among them. `program` is started in place of
+    the installed `dagcatalog`.
+    """
     log = path.with_suffix(".log")
-    command = _command(path.absolute(), extra_args)
+    command = _command(path.absolute(), extra_args, program)
     with log.open("a") as errors:
         process = subprocess.Popen(
             command,
@@ -71,9 +76,9 @@ def stop(process: "subprocess.Popen[str]") -> int:
             process.stdout.close()
 
 
-def _command(path: Path, extra_args: Sequence[str]) -> list[str]:
+def _command(path: Path, extra_args: Sequence[str], program: Sequence[str]) -> list[str]:
     return [
-        str(Path(sys.executable).with_name("dagcatalog")),
+        *(program or [str(Path(sys.executable).with_name("dagcatalog"))]),
         "serve",
         "--listen=127.0.0.1:0",
         "--health-listen=127.0.0.1:0",

@@ -7,9 +7,16 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from dagcatalog_server.catalog.catalog import Catalog
-from dagcatalog_server.catalog.model import Change, Clock, DagKey, DagState, Position
-from dagcatalog_server.catalog.query import ListQuery, StateRow
+from dagcatalog_server.catalog.model import Change, Clock, DagKey, Position
+from dagcatalog_server.catalog.query import Cursor, ListQuery
 from dagcatalog_server.catalog.writes import Write, WriteOutcome
+from dagcatalog_server.replica.heads import Head
+from dagcatalog_server.replica.heads_feed import HeadsFeed, PresentPage
+from dagcatalog_server.replica.present import Present
+from dagcatalog_server.replica.read_index import ReadIndex
+from dagcatalog_server.replica.ring import Ring
+from dagcatalog_server.replica.tail import Tail
+from dagcatalog_server.rpc.dags import head_change, head_change_of_row, head_of, head_of_row
 from dagcatalog_server.store.memory import MemoryStore
 from dagcatalog_server.watch.hub import WatchHub, WatchReads
 from dagcatalog_server.watch.query import (
@@ -19,12 +26,11 @@ from dagcatalog_server.watch.query import (
     WatchEvent,
     WatchQuery,
 )
-from dagcatalog_server.watch.ring import Ring
-from dagcatalog_server.watch.tail import Tail
 from tests.support.writes import commit, delete, put, put_operation, restore, write
 
 PATIENCE_S = 10.0
 NEVER_S = 3600.0
+PAGE = 500
 
 EVERYTHING = WatchQuery(namespaces=None)
 STATE = WatchQuery(namespaces=None, initial_state=True)
@@ -33,19 +39,42 @@ STATE = WatchQuery(namespaces=None, initial_state=True)
 class Replica:
     """One replica without its wire. `poll_interval_s` is so long that only the doorbell wakes it."""
 
-    def __init__(self, *, max_changes: int = 1_000, poll_interval_s: float = NEVER_S) -> None:
+    page_size = PAGE
+
+    def __init__(
+        self,
+        *,
+        max_changes: int = 1_000,
+        poll_interval_s: float = NEVER_S,
+        max_dags: int = 10_000,
+    ) -> None:
         self.store = MemoryStore()
         self.catalog = Catalog(self.store)
         self.ring = Ring(self.catalog.clock().position, max_changes=max_changes)
         self.tail = Tail(self.ring, self.changes, poll_interval_s=poll_interval_s)
-        self.hub = WatchHub(self.ring, WatchReads(self.clock, self.page, self.changes))
+        self.feed = HeadsFeed(self.ring, read=self.present, tell=head_change, max_dags=max_dags)
+        read_index = ReadIndex(self.clock)
+        self.presence = Present(self.ring, self.feed, read_index, self.tail.ring_doorbell)
+        reads = WatchReads(read_index.clock, self.page, self.changes)
+        self.hub = WatchHub(self.ring, self.presence, reads)
 
     async def clock(self) -> Clock:
         return self.catalog.clock()
 
-    async def page(self, query: ListQuery) -> Sequence[StateRow]:
+    async def page(self, query: ListQuery) -> Sequence[Head]:
         await asyncio.sleep(0)  # as a hop to a thread: others may run meanwhile
-        return self.catalog.page(query)
+        return [head_of_row(row) for row in self.catalog.page(query)]
+
+    async def present(self, after: Cursor | None) -> PresentPage:
+        await asyncio.sleep(0)
+        clock, rows = self.catalog.present(after, self.page_size)
+        last = rows[-1] if len(rows) == self.page_size else None
+        return PresentPage(
+            clock.epoch,
+            clock.revision,
+            [head_change_of_row(row) for row in rows],
+            Cursor(last.state.key, last.revision) if last else None,
+        )
 
     async def changes(self, after: int, limit: int) -> tuple[Clock, Sequence[Change]]:
         await asyncio.sleep(0)
@@ -75,23 +104,24 @@ class Replica:
         self.store._contents = contents
         self.tail.ring_doorbell()
 
-    def states(self) -> dict[DagKey, DagState]:
+    def heads(self) -> dict[DagKey, Head]:
         """Read the live DAGs as the log says."""
         log = self.catalog.changes(after=0, limit=1_000_000)[1]
-        states = {one.key: one.state for one in log}
-        return {key: state for key, state in states.items() if not state.deleted}
+        newest = {one.key: one for one in log}
+        return {key: head_of(one) for key, one in newest.items() if not one.state.deleted}
 
 
 @asynccontextmanager
 async def running(replica: Replica) -> AsyncIterator[Replica]:
-    """Run the replica's tail beside the block."""
-    task = asyncio.create_task(replica.tail.run())
+    """Run what a replica runs beside the block."""
+    tasks = [asyncio.create_task(one.run()) for one in (replica.tail, replica.feed)]
     try:
         yield replica
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 @dataclass
@@ -100,7 +130,7 @@ class Watcher:
 
     hub: WatchHub
     query: WatchQuery
-    states: dict[DagKey, DagState] = field(default_factory=dict)
+    heads: dict[DagKey, Head] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     events: list[WatchEvent] = field(default_factory=list)
     position: Position | None = None
@@ -116,7 +146,7 @@ class Watcher:
         self.position = event.position
         match event:
             case StateEvent():
-                self.states.update((row.state.key, row.state) for row in event.rows)
+                self.heads.update((head.key, head) for head in event.heads)
             case ChangeEvent():
                 self.changes += event.changes
                 self._apply(event.changes)
@@ -144,9 +174,9 @@ class Watcher:
     def _apply(self, changes: Iterable[Change]) -> None:
         for change in changes:
             if change.state.deleted:
-                self.states.pop(change.key, None)
+                self.heads.pop(change.key, None)
             else:
-                self.states[change.key] = change.state
+                self.heads[change.key] = head_of(change)
 
 
 def after(replica: Replica, revision: int, epoch: str | None = None, **how: object) -> WatchQuery:

@@ -12,8 +12,9 @@ from google.rpc import error_details_pb2, status_pb2
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import catalog_service_pb2_grpc as pb_grpc
 from dagcatalog.v1 import resources_pb2 as res
-from dagcatalog_server.app import opened_store, running_server
+from dagcatalog_server.app import running_server
 from dagcatalog_server.config import Config
+from dagcatalog_server.opening import opened_store
 from tests.support.dags import dag_document
 
 Api: TypeAlias = "pb_grpc.CatalogServiceAsyncStub"

@@ -18,9 +18,9 @@ from dagcatalog_server.catalog.model import (
     Position,
     Projection,
 )
-from dagcatalog_server.catalog.reading import Found, View
+from dagcatalog_server.catalog.pruning import Pruned
+from dagcatalog_server.catalog.verifying import Verified
 from dagcatalog_server.catalog.writes import DagOutcome
-from dagcatalog_server.rpc.readable import to_struct
 from dagcatalog_server.rpc.status import code_number, shorten
 
 OUTCOMES = {
@@ -107,35 +107,6 @@ def _projected(projection: Projection) -> dict[str, Any]:  # arguments of DagSum
     }
 
 
-def dag(found: Found, view: View) -> res.Dag:
-    """Tell a DAG in a view."""
-    told = res.Dag(summary=summary(found.change.revision, found.change.state))
-    if found.blob is None:
-        return told
-    match view:
-        case View.DOCUMENT:
-            told.document = found.blob.raw
-            told.document_encoding = res.DOCUMENT_ENCODING_IDENTITY
-        case View.SOURCE:
-            told.source.hash = found.blob.hash
-            told.source.text = found.blob.raw.decode()
-        case View.READABLE:
-            told.readable.CopyFrom(to_struct(found.blob.raw))
-    return told
-
-
-def change(found: Found, view: View) -> res.Change:
-    """Tell a row of the change log."""
-    row = found.change
-    return res.Change(
-        revision=row.revision,
-        ordinal=row.ordinal,
-        kind=res.ChangeKind.ValueType(row.kind),
-        classes=[res.ChangeClass.ValueType(one) for one in row.classes],
-        dag=dag(found, view),
-    )
-
-
 def put_result(outcome: DagOutcome) -> pb.PutResult:
     """Tell what a Put did to one DAG."""
     told = OUTCOMES[outcome.change.kind] if outcome.written else pb.PUT_OUTCOME_UNCHANGED
@@ -154,6 +125,36 @@ def version(row: Change, head_version: int) -> res.DagVersion:
         actor=state.version_actor,
         create_time=timestamp(state.version_created_at),
         head=state.version == head_version,
+    )
+
+
+def pruned(done: Pruned) -> pb.PruneResponse:
+    """Tell what a Prune dropped."""
+    return pb.PruneResponse(
+        version_count=done.versions,
+        blob_count=done.blobs,
+        stored_bytes=done.stored_bytes,
+        compacted_revision=done.compacted_revision,
+    )
+
+
+def verified(step: Verified, *, one_namespace: bool) -> pb.VerifyResponse:
+    """Tell how far a Verify is; DAGs of many namespaces are told with theirs."""
+    return pb.VerifyResponse(
+        checked_count=step.checked,
+        total_count=step.total,
+        corrupt=[
+            pb.CorruptBlob(
+                hash=each.hash,
+                message=each.problem,
+                dag_ids=[
+                    key.dag_id if one_namespace else f"{key.namespace}/{key.dag_id}"
+                    for key in each.dags
+                ],
+            )
+            for each in step.damaged
+        ],
+        done=step.done,
     )
 
 

@@ -1,13 +1,14 @@
 """What every RPC goes through, in one readable place: id, decoding, errors, log."""
 
 import asyncio
+import itertools
 import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -24,10 +25,15 @@ ANONYMOUS = "anonymous"  # until there is authentication, nobody can be named
 
 # Texts: the classes are generic for the type checker only.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+M = TypeVar("M", bound=Message)
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-Unary = Callable[[Any, "Call"], Awaitable[Message]]
+Unary = Callable[[Any, "Call"], Awaitable[Message | bytes]]
+RawUnary = Callable[[bytes, "Call"], Awaitable[Message | bytes]]
 Stream = Callable[[Any, "Call"], AsyncGenerator[Message | bytes, None]]
-"""May yield messages that are encoded already, because many calls share them."""
+"""All may give messages that are encoded already, because many calls share them."""
+
+_SERVER_RUN = uuid.uuid4().hex[:16]
+_COUNT = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +43,29 @@ class Call:
     method: str
     request_id: str
     """The client's x-request-id, or one made here; in every answer and log line."""
-    peer: str
     actor: str
 
 
 def unary_handler(method: str, request_type: type[Message], serve: Unary) -> Handler:
     """Wrap a method that answers once. Bytes go in and come out: decoding is ours to refuse."""
 
+    def decoded(wire: bytes, call: Call) -> Awaitable[Message | bytes]:
+        return serve(decode(request_type, wire), call)
+
+    return raw_handler(method, decoded)
+
+
+def raw_handler(method: str, serve: RawUnary) -> Handler:
+    """Wrap a method that answers once and decodes its request itself."""
+
     async def handle(wire: bytes, context: Context) -> bytes:
-        async with _Served(method, context) as call:
-            serving = serve(_decode(request_type, wire), call)
+        # The id goes with the end of the answer: as initial metadata it would be a send of its own.
+        with _Served(method, context) as call:
+            context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
+            serving = serve(wire, call)
             del wire  # decoded: not to be held twice
-            return (await serving).SerializeToString()
+            answer = await serving
+            return answer if isinstance(answer, bytes) else answer.SerializeToString()
         return b""  # refused: grpc sends the status and no message
 
     return grpc.unary_unary_rpc_method_handler(handle)
@@ -58,8 +75,9 @@ def stream_handler(method: str, request_type: type[Message], serve: Stream) -> H
     """Wrap a method that answers with a stream."""
 
     async def handle(wire: bytes, context: Context) -> AsyncIterator[bytes]:
-        async with _Served(method, context) as call:
-            serving = serve(_decode(request_type, wire), call)
+        with _Served(method, context) as call:
+            await context.send_initial_metadata(((REQUEST_ID, call.request_id),))
+            serving = serve(decode(request_type, wire), call)
             del wire
             # A client that leaves ends us at the yield: what serves it must end now, not when the
             # garbage collector finds it.
@@ -70,7 +88,13 @@ def stream_handler(method: str, request_type: type[Message], serve: Stream) -> H
     return grpc.unary_stream_rpc_method_handler(handle)
 
 
-def _decode(request_type: type[Message], wire: bytes) -> Message:
+def decode(request_type: type[M], wire: bytes) -> M:
+    """Read a request.
+
+    Raises:
+        InvalidArgument: it is no such message.
+
+    """
     try:
         return request_type.FromString(wire)
     except DecodeError as error:
@@ -86,17 +110,12 @@ class _Served:
     def __init__(self, method: str, context: Context) -> None:
         self._context = context
         self._started = time.monotonic()
-        metadata = dict(context.invocation_metadata() or ())
-        given = str(metadata.get(REQUEST_ID, ""))
-        usable = 0 < len(given) <= _MAX_REQUEST_ID and given.isprintable()
-        request_id = given if usable else uuid.uuid4().hex
-        self._call = Call(method, request_id, context.peer(), ANONYMOUS)
+        self._call = Call(method, _request_id(context), ANONYMOUS)
 
-    async def __aenter__(self) -> Call:
-        await self._context.send_initial_metadata(((REQUEST_ID, self._call.request_id),))
+    def __enter__(self) -> Call:
         return self._call
 
-    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
         match error:
             case None:
                 self._log(logging.DEBUG, "OK")
@@ -121,7 +140,9 @@ class _Served:
         """
         self._context.set_code(code)
         self._context.set_details(status.message)
-        self._context.set_trailing_metadata(((STATUS_DETAILS, status.SerializeToString()),))
+        self._context.set_trailing_metadata(
+            ((REQUEST_ID, self._call.request_id), (STATUS_DETAILS, status.SerializeToString()))
+        )
         return True
 
     def _log(self, level: int, code: str, more: str = "") -> None:
@@ -132,6 +153,16 @@ class _Served:
         taken_ms = (time.monotonic() - self._started) * 1000
         call = self._call
         return (
-            f"method={call.method} code={code} peer={call.peer} "
+            f"method={call.method} code={code} peer={self._context.peer()} "
             f"request_id={call.request_id} ms={taken_ms:.1f}"
         )
+
+
+def _request_id(context: Context) -> str:
+    """Return the id that the client gave, or one that no other call has."""
+    for name, given in context.invocation_metadata() or ():
+        if name == REQUEST_ID:
+            text = str(given)
+            if 0 < len(text) <= _MAX_REQUEST_ID and text.isprintable():
+                return text
+    return f"{_SERVER_RUN}{next(_COUNT):016x}"

@@ -10,14 +10,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from dagcatalog_server.catalog.committing import Result
+from dagcatalog_server.catalog.committing import Committed, Result
 from dagcatalog_server.catalog.errors import CatalogError
 from dagcatalog_server.catalog.writes import Write, WriteOutcome
 
 # What a group may compress and write before anybody hears of it.
 MAX_GROUP_BYTES = 64 * 1024**2
 
-Commit = Callable[[Sequence[Write]], Awaitable[list[Result]]]
+Commit = Callable[[Sequence[Write]], Awaitable[Committed]]
+OnCommit = Callable[[Sequence[Write], Committed], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class GroupCommit:
     The queue is bounded by the server's limit of concurrent RPCs: each waits for its outcome.
     """
 
-    def __init__(self, commit: Commit, *, max_group: int, on_commit: Callable[[], None]) -> None:
+    def __init__(self, commit: Commit, *, max_group: int, on_commit: OnCommit) -> None:
         self._commit = commit
         self._max_group = max_group
         self._on_commit = on_commit
@@ -67,12 +68,12 @@ class GroupCommit:
         if not group:
             return
         try:
-            results = await self._commit([one.write for one in group])
+            committed = await self._commit([one.write for one in group])
         except Exception as error:  # noqa: BLE001 - every caller must learn of it
             self._settle(group, [error] * len(group))
             return
-        self._on_commit()
-        self._settle(group, results)
+        self._on_commit([one.write for one in group], committed)
+        self._settle(group, committed.results)
 
     def _take_group(self) -> list[_Waiting]:
         """Take what waits, up to the bounds of a group; a single large write is a group too."""

@@ -1,31 +1,30 @@
-"""Get, GetBatch, List, ListVersions, ListParseErrors, Status: what reads the catalog."""
+"""Get, GetBatch, List, ListVersions, Diff, ListParseErrors, Status: what reads the catalog."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog_server.catalog.catalog import Catalog
-from dagcatalog_server.catalog.errors import CatalogError
-from dagcatalog_server.catalog.listing import ListRequest
-from dagcatalog_server.catalog.model import Change, Position
+from dagcatalog_server.catalog.errors import BlobCorrupt, CatalogError
+from dagcatalog_server.catalog.model import Position
 from dagcatalog_server.catalog.names import check_key, check_namespace_filter
-from dagcatalog_server.catalog.reading import (
-    SUMMARY_BYTES,
-    View,
-    check_position,
-    chunk_by_bytes,
-    resolve_batch,
-    view_bytes,
-    with_blobs,
-)
+from dagcatalog_server.catalog.reading import check_position, resolve_batch
+from dagcatalog_server.replica.heads import Head
+from dagcatalog_server.replica.present import Present
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
+from dagcatalog_server.rpc.dags import SUMMARY_BYTES, EncodedDags, Encoding, head_of, wire_bytes
 from dagcatalog_server.rpc.differences import difference
+from dagcatalog_server.rpc.getting import Getting
+from dagcatalog_server.rpc.listing import Listing
+from dagcatalog_server.rpc.messages import chunk_by_bytes
 from dagcatalog_server.rpc.threads import Threads
+from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.wire import field, renumbered
 
-# Large streams travel fastest in messages of about 1 MiB; in 64 KiB ones they take twice as long.
-MESSAGE_BYTES = 1024**2
+_BATCH_ITEM_DAG = 2  # number of GetBatchItem's field
+_BATCH_ITEMS = 1  # number of GetBatchResponse's field
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,81 +41,66 @@ class Replica:
 class ReadingMethods:
     """The reading half of the service."""
 
-    def __init__(self, catalog: Catalog, threads: Threads, replica: Replica) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        threads: Threads,
+        replica: Replica,
+        present: Present,
+        dags: EncodedDags,
+    ) -> None:
         self._catalog = catalog
         self._threads = threads
         self._replica = replica
-
-    async def get(self, request: pb.GetRequest, call: Call) -> pb.GetResponse:
-        """Read one DAG."""
-        query = requests.get_query(request)
-        min_position = requests.position(request, "min_position")
-        answer = await self._threads.call(self._catalog.get, query, min_position)
-        view = View.SUMMARY if answer.not_modified else query.view
-        return pb.GetResponse(
-            dag=answers.dag(answer.found, view),
-            not_modified=answer.not_modified,
-            position=answers.position(answer.position),
-        )
+        self._dags = dags
+        self.get = Getting(catalog, threads, present, dags).get
+        self.list = Listing(catalog, threads, present).list
 
     async def get_batch(
         self, request: pb.GetBatchRequest, call: Call
-    ) -> AsyncGenerator[pb.GetBatchResponse, None]:
+    ) -> AsyncGenerator[bytes, None]:
         """Read many DAGs, in messages of about 1 MiB."""
         requests.check_profile(request.profile)
         view = requests.view(request.view, default=View.DOCUMENT)
-        found, position = await self._threads.call(self._resolve, request)
-        told = answers.position(position)
+        encoding = requests.encoding(request)
+        found, position = await self._threads.call(self._resolve, request, request.selectors)
+        told = pb.GetBatchResponse(position=answers.position(position)).SerializeToString()
         if not found:
-            yield pb.GetBatchResponse(position=told)
+            yield told
         start = 0
-        for part in chunk_by_bytes(
-            found, lambda one: _item_bytes(one, view), max_bytes=MESSAGE_BYTES
-        ):
-            items = await self._threads.call(self._tell, part, view, start)
+        for part in chunk_by_bytes(found, lambda one: _item_bytes(one, view)):
+            try:
+                items = await self._items(part, view, encoding, start)
+            except BlobCorrupt:  # pruned since it was found, or truly damaged
+                asked = request.selectors[start : start + len(part)]
+                part, _ = await self._threads.call(self._resolve, request, asked)  # noqa: PLW2901
+                items = await self._items(part, view, encoding, start)
             start += len(part)
-            yield pb.GetBatchResponse(items=items, position=told)
+            yield b"".join([*(field(_BATCH_ITEMS, item) for item in items), told])
+
+    async def _items(
+        self, part: Sequence[Head | CatalogError], view: View, encoding: Encoding, start: int
+    ) -> list[bytes]:
+        heads = [one for one in part if isinstance(one, Head)]
+        dags = iter(await self._dags.all(heads, view, encoding))
+        return [
+            pb.GetBatchItem(index=place, error=answers.item_error(one)).SerializeToString()
+            if isinstance(one, CatalogError)
+            else pb.GetBatchItem(index=place).SerializeToString()
+            + renumbered(_BATCH_ITEM_DAG, next(dags))
+            for place, one in enumerate(part, start)
+        ]
 
     def _resolve(
-        self, request: pb.GetBatchRequest
-    ) -> tuple[Sequence[Change | CatalogError], Position]:
+        self, request: pb.GetBatchRequest, asked: Iterable[pb.DagSelector]
+    ) -> tuple[list[Head | CatalogError], Position]:
         with self._catalog.snapshot() as snapshot:
             clock = snapshot.clock()
             check_position(clock, requests.position(request, "min_position"))
-            selectors = [requests.batch_selector(one) for one in request.selectors]
-            return resolve_batch(snapshot, request.namespace, selectors), clock.position
-
-    def _tell(
-        self, found: Sequence[Change | CatalogError], view: View, start: int
-    ) -> list[pb.GetBatchItem]:
-        """Read the blobs of states that were resolved before: contents never change."""
-        changes = [one for one in found if isinstance(one, Change)]
-        with self._catalog.snapshot() as snapshot:
-            dags = with_blobs(snapshot, changes, view)
-            return [
-                pb.GetBatchItem(index=start + place, error=answers.item_error(one))
-                if isinstance(one, CatalogError)
-                else pb.GetBatchItem(index=start + place, dag=answers.dag(next(dags), view))
-                for place, one in enumerate(found)
-            ]
-
-    async def list(self, request: pb.ListRequest, call: Call) -> pb.ListResponse:
-        """List a page of summaries."""
-        asked = ListRequest(
-            requests.dag_filter(request),
-            request.order_by,
-            requests.position(request, "at_position"),
-        )
-        min_position = requests.position(request, "min_position")
-        answer = await self._threads.call(
-            self._catalog.list, asked, requests.page(request), min_position
-        )
-        return pb.ListResponse(
-            dags=[answers.summary(row.revision, row.state) for row in answer.rows],
-            next_page_token=answer.next_token,
-            total_size=answer.total,
-            position=answers.position(answer.position),
-        )
+            selectors = [requests.batch_selector(one) for one in asked]
+            found = resolve_batch(snapshot, request.namespace, selectors)
+        told = [one if isinstance(one, CatalogError) else head_of(one) for one in found]
+        return told, clock.position
 
     async def list_versions(
         self, request: pb.ListVersionsRequest, call: Call
@@ -178,5 +162,5 @@ class ReadingMethods:
         return told
 
 
-def _item_bytes(found: Change | CatalogError, view: View) -> int:
-    return view_bytes(found, view) if isinstance(found, Change) else SUMMARY_BYTES
+def _item_bytes(found: Head | CatalogError, view: View) -> int:
+    return wire_bytes(found, view) if isinstance(found, Head) else SUMMARY_BYTES

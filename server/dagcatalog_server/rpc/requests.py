@@ -17,9 +17,11 @@ from dagcatalog_server.catalog.model import (
 )
 from dagcatalog_server.catalog.names import check_key, check_namespace, check_namespace_filter
 from dagcatalog_server.catalog.parsing import ParseFailure, ParseReport, ParseResult
+from dagcatalog_server.catalog.pruning import PrunePolicy
 from dagcatalog_server.catalog.query import DagFilter, DeletedFilter
-from dagcatalog_server.catalog.reading import BatchSelector, GetQuery, Selector, View
+from dagcatalog_server.catalog.reading import BatchSelector, GetQuery, Selector
 from dagcatalog_server.catalog.writes import FileRef, Precondition, PutItem
+from dagcatalog_server.rpc.view import View
 from dagcatalog_server.watch.query import WatchQuery
 
 MIN_BOOKMARK_INTERVAL_S = 1.0
@@ -95,13 +97,27 @@ def view(value: res.DagView.ValueType, *, default: View) -> View:
     return View(_known("view", value, len(View)))
 
 
+def encoding(
+    request: pb.GetRequest | pb.GetBatchRequest | pb.WatchRequest,
+) -> res.DocumentEncoding.ValueType:
+    """Choose how documents travel; an encoding that this server does not know is passed over."""
+    if res.DOCUMENT_ENCODING_ZSTD in request.accept_encodings:
+        return res.DOCUMENT_ENCODING_ZSTD
+    return res.DOCUMENT_ENCODING_IDENTITY
+
+
+def is_local(request: pb.GetRequest | pb.GetBatchRequest | pb.ListRequest) -> bool:
+    """Tell whether what this replica has is fresh enough."""
+    known = _known("consistency", request.consistency, len(pb.Consistency.items()) - 1, zero=True)
+    return known == pb.CONSISTENCY_LOCAL
+
+
 def get_query(request: pb.GetRequest) -> GetQuery:
     """Read a Get."""
     check_profile(request.profile)
     return GetQuery(
         key=check_key(request.namespace, request.dag_id),
         selector=_selector(request),
-        view=view(request.view, default=View.DOCUMENT),
         if_none_match=request.if_none_match,
         include_deleted=request.include_deleted,
     )
@@ -188,6 +204,24 @@ def _watched_namespace(place: int, namespace: str) -> str | None:
         return check_namespace_filter(namespace)
     except InvalidArgument as error:
         raise InvalidArgument(f"namespaces[{place}]", error.violation.description) from error
+
+
+def prune_policy(request: pb.PruneRequest) -> PrunePolicy:
+    """Read what a Prune keeps."""
+    keep_for = None
+    if request.HasField("keep_for"):
+        try:
+            keep_for = request.keep_for.ToTimedelta()
+        except OverflowError as error:
+            raise InvalidArgument("keep_for", "is too long") from error
+    return PrunePolicy(
+        namespace=check_namespace_filter(request.namespace),
+        keep_versions=request.keep_versions,
+        keep_for=keep_for,
+        pinned=frozenset(request.pinned_hashes),
+        compact_revision=request.compact_revision,
+        validate_only=request.validate_only,
+    )
 
 
 def parse_report(request: pb.ReportParseRequest, actor: str) -> ParseReport:

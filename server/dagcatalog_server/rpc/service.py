@@ -9,7 +9,17 @@ from google.protobuf.message_factory import GetMessageClass
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog_server.catalog.errors import NotImplementedYet
-from dagcatalog_server.rpc.call import Call, Handler, Stream, Unary, stream_handler, unary_handler
+from dagcatalog_server.rpc.administering import AdministeringMethods
+from dagcatalog_server.rpc.call import (
+    Call,
+    Handler,
+    RawUnary,
+    Stream,
+    Unary,
+    raw_handler,
+    stream_handler,
+    unary_handler,
+)
 from dagcatalog_server.rpc.reading import ReadingMethods
 from dagcatalog_server.rpc.watching import WatchingMethods
 from dagcatalog_server.rpc.writing import WritingMethods
@@ -19,27 +29,37 @@ SERVICE_NAME: str = SERVICE.full_name
 
 
 def generic_handler(
-    reading: ReadingMethods, writing: WritingMethods, watching: WatchingMethods
+    reading: ReadingMethods,
+    writing: WritingMethods,
+    watching: WatchingMethods,
+    administering: AdministeringMethods,
 ) -> grpc.GenericRpcHandler:
     """Bind every method of the contract; those of later releases answer UNIMPLEMENTED."""
     unary: dict[str, Unary] = {
         "Put": writing.put,
         "PutBatch": writing.put_batch,
-        "Get": reading.get,
         "List": reading.list,
         "ListVersions": reading.list_versions,
         "Diff": reading.diff,
+        "Rollback": writing.rollback,
         "Delete": writing.delete,
         "Restore": writing.restore,
         "ReportParse": writing.report_parse,
         "ListParseErrors": reading.list_parse_errors,
         "Status": reading.status,
+        "Prune": administering.prune,
     }
-    streams: dict[str, Stream] = {"GetBatch": reading.get_batch, "Watch": watching.watch}
+    raw: dict[str, RawUnary] = {"Get": reading.get}
+    streams: dict[str, Stream] = {
+        "GetBatch": reading.get_batch,
+        "Watch": watching.watch,
+        "Verify": administering.verify,
+    }
     handlers = {
         method.name: _handler(method, unary.get(method.name), streams.get(method.name))
         for method in SERVICE.methods
     }
+    handlers |= {name: raw_handler(name, serve) for name, serve in raw.items()}
     return grpc.method_handlers_generic_handler(SERVICE_NAME, handlers)
 
 

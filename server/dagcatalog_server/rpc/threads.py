@@ -11,15 +11,16 @@ R = TypeVar("R")
 
 
 class Threads:
-    """Threads for reads and for checking documents, and one apart for commits.
+    """Threads for reads and for checking documents, and two apart: for commits and for the clock.
 
-    Commits have a thread of their own, so that a crowd of reads cannot delay the group that
-    everybody waits for. What waits for a thread is bounded by the limit of concurrent RPCs.
+    They have threads of their own, so that a crowd of reads cannot delay what everybody waits for.
+    What waits for a thread is bounded by the limit of concurrent RPCs.
     """
 
     def __init__(self, workers: int) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="catalog")
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._clock = ThreadPoolExecutor(1, thread_name_prefix="clock")
 
     async def call(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a piece of catalog work on a thread."""
@@ -33,6 +34,10 @@ class Threads:
             self._committer, lambda: work(*args, **kwargs)
         )
 
+    async def ask(self, work: Callable[[], R]) -> R:
+        """Run a short question, one at a time, on the thread for them: the clock read."""
+        return await asyncio.get_running_loop().run_in_executor(self._clock, work)
+
     def __enter__(self) -> Self:
         return self
 
@@ -43,4 +48,5 @@ class Threads:
         trace: TracebackType | None,
     ) -> None:
         self._committer.shutdown(wait=True)
+        self._clock.shutdown(wait=True)
         self._pool.shutdown(wait=True)

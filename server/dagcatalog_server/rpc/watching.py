@@ -1,85 +1,122 @@
-"""Watch on the wire: events become messages; a revision that all watchers share is encoded once."""
+"""Watch on the wire: events become messages; what watchers share is encoded once."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Hashable, Sequence
 from contextlib import aclosing
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import resources_pb2 as res
-from dagcatalog_server.catalog.catalog import Catalog
-from dagcatalog_server.catalog.model import Change, ChangeKind
-from dagcatalog_server.catalog.query import StateRow
-from dagcatalog_server.catalog.reading import Found, View, chunk_by_bytes, view_bytes, with_blobs
+from dagcatalog_server.catalog.errors import BlobCorrupt
+from dagcatalog_server.catalog.model import Change, Position
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
-from dagcatalog_server.rpc.reading import MESSAGE_BYTES
-from dagcatalog_server.rpc.threads import Threads
+from dagcatalog_server.rpc.dags import EncodedDags, Encoding, head_of, wire_bytes
+from dagcatalog_server.rpc.encoded import EncodedCache
+from dagcatalog_server.rpc.messages import chunk_by_bytes
+from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.wire import field, header, renumbered
 from dagcatalog_server.watch.hub import WatchHub
 from dagcatalog_server.watch.query import BookmarkEvent, ChangeEvent, StateEvent
+
+# Numbers of fields.
+_STATE, _CHANGE_SET = 2, 3  # of WatchResponse
+_CHANGES = 1  # of ChangeSet
+_CHANGE_DAG = 5  # of Change
 
 
 class WatchingMethods:
     """Watch."""
 
-    def __init__(self, catalog: Catalog, threads: Threads, hub: WatchHub) -> None:
-        self._catalog = catalog
-        self._threads = threads
+    def __init__(self, hub: WatchHub, dags: EncodedDags) -> None:
         self._hub = hub
+        self._dags = dags
+        self._events = EncodedCache(dags.shares.events)
 
     async def watch(
         self, request: pb.WatchRequest, call: Call
     ) -> AsyncGenerator[pb.WatchResponse | bytes, None]:
         """Stream the present if asked for, and then every change."""
         view = requests.view(request.view, default=View.SUMMARY)
+        encoding = requests.encoding(request)
         async with aclosing(self._hub.watch(requests.watch_query(request))) as events:
             async for event in events:
                 match event:
                     case StateEvent():
-                        async for answer in self._state(event, view):
+                        async for answer in self._state(event, view, encoding):
                             yield answer
                     case ChangeEvent():
-                        yield await self._changes(event, view)
+                        yield await self._changes(event, view, encoding)
                     case BookmarkEvent():
                         bookmark = pb.Bookmark(synced=event.synced, draining=event.draining)
                         yield pb.WatchResponse(
                             position=answers.position(event.position), bookmark=bookmark
                         )
 
-    async def _state(self, event: StateEvent, view: View) -> AsyncIterator[pb.WatchResponse]:
+    async def _state(
+        self, event: StateEvent, view: View, encoding: Encoding
+    ) -> AsyncIterator[bytes]:
         """Cut a part of the present into messages of about 1 MiB."""
-        changes = [_as_change(row) for row in event.rows]
-        for part in chunk_by_bytes(
-            changes, lambda one: view_bytes(one, view), max_bytes=MESSAGE_BYTES
-        ):
-            told = await self._tell(part, view)
-            yield pb.WatchResponse(
-                position=answers.position(event.position),
-                state=pb.StatePage(dags=[one.dag for one in told]),
+        position = _position(event.position)
+        for part in chunk_by_bytes(event.heads, lambda one: wire_bytes(one, view)):
+            dags = await self._checked(
+                event.position, self._dags.all(part, view, encoding, evict=False)
             )
+            yield b"".join((position, header(_STATE, sum(map(len, dags))), *dags))
 
-    async def _changes(self, event: ChangeEvent, view: View) -> bytes:
-        shared = event.encoded if view is View.SUMMARY else None
-        if shared is not None and isinstance(ready := shared.get(view), bytes):
-            return ready
-        told = await self._tell(event.changes, view)
-        answer = pb.WatchResponse(
-            position=answers.position(event.position),
-            change_set=pb.ChangeSet(changes=told, conflated=event.conflated),
-        )
-        wire = answer.SerializeToString()
-        if shared is not None:
-            shared[view] = wire
-        return wire
+    async def _checked(self, position: Position, dags: Awaitable[list[bytes]]) -> list[bytes]:
+        """Wait for the DAGs of an event; content that is gone may have been compacted meanwhile."""
+        try:
+            return await dags
+        except BlobCorrupt:
+            await self._hub.check(position)
+            raise
 
-    async def _tell(self, changes: Sequence[Change], view: View) -> list[res.Change]:
-        if view is View.SUMMARY:
-            return [answers.change(Found(change), view) for change in changes]
-        return await self._threads.call(self._read, changes, view)
+    async def _changes(self, event: ChangeEvent, view: View, encoding: Encoding) -> bytes:
+        key = _key(event, view, encoding)
+        kept = self._events.get(key)
+        if kept is not None:
+            return kept
+        # The first of many, nearly always with what was just committed still in memory: encoded
+        # here and now it spares the others a wait each.
+        heads = [head_of(change) for change in event.changes]
+        dags = self._dags.at_hand(heads, view, encoding)
+        if dags is not None:
+            made = _message(event, dags)
+            self._events.put(key, made)
+            return made
 
-    def _read(self, changes: Sequence[Change], view: View) -> list[res.Change]:
-        with self._catalog.snapshot() as snapshot:
-            return [answers.change(one, view) for one in with_blobs(snapshot, changes, view)]
+        async def encode() -> bytes:
+            found = self._dags.all(heads, view, encoding)
+            return _message(event, await self._checked(event.position, found))
+
+        return await self._events.get_or_encode(key, encode)
 
 
-def _as_change(row: StateRow) -> Change:
-    """Dress a row of a listing as the change that made it; only its state is told."""
-    return Change(row.revision, 0, ChangeKind.CREATED, (), row.state)
+def _message(event: ChangeEvent, dags: Sequence[bytes]) -> bytes:
+    changes = [
+        field(_CHANGES, _change(change) + renumbered(_CHANGE_DAG, dag))
+        for change, dag in zip(event.changes, dags, strict=True)
+    ]
+    if event.conflated:
+        changes.append(pb.ChangeSet(conflated=True).SerializeToString())
+    return _position(event.position) + field(_CHANGE_SET, b"".join(changes))
+
+
+def _key(event: ChangeEvent, view: View, encoding: Encoding) -> Hashable:
+    """Name a message: with the history, these changes and this position it is always the same."""
+    rows = tuple((change.revision, change.ordinal) for change in event.changes)
+    return event.history, event.position.revision, rows, event.conflated, view, encoding
+
+
+def _position(position: Position) -> bytes:
+    return pb.WatchResponse(position=answers.position(position)).SerializeToString()
+
+
+def _change(change: Change) -> bytes:
+    """Encode a change without its DAG."""
+    told = res.Change(
+        revision=change.revision,
+        ordinal=change.ordinal,
+        kind=res.ChangeKind.ValueType(change.kind),
+        classes=[res.ChangeClass.ValueType(one) for one in change.classes],
+    )
+    return told.SerializeToString()

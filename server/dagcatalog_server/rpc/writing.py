@@ -1,6 +1,4 @@
-"""Put, PutBatch, Delete, Restore, ReportParse: what changes the catalog."""
-
-from collections.abc import Callable
+"""Put, PutBatch, Delete, Restore, Rollback, ReportParse: what changes the catalog."""
 
 from google.protobuf.message import Message
 
@@ -16,6 +14,7 @@ from dagcatalog_server.catalog.writes import (
     Operation,
     PutOperation,
     RestoreOperation,
+    RollbackOperation,
     Write,
     WriteOutcome,
     check_write,
@@ -28,6 +27,9 @@ from dagcatalog_server.rpc.differences import difference
 from dagcatalog_server.rpc.group_commit import GroupCommit
 from dagcatalog_server.rpc.threads import Threads
 
+# A document so small is checked and hashed in less time than the hop to a thread and back takes.
+QUICK_DOCUMENT_BYTES = 4 * 1024
+
 
 class WritingMethods:
     """The writing half of the service."""
@@ -37,16 +39,17 @@ class WritingMethods:
         catalog: Catalog,
         threads: Threads,
         group_commit: GroupCommit,
-        epoch: Callable[[], str],
     ) -> None:
         self._catalog = catalog
         self._threads = threads
         self._group_commit = group_commit
-        self._epoch = epoch
 
     async def put(self, request: pb.PutRequest, call: Call) -> pb.PutResponse:
         """Store one DAG."""
-        write = await self._threads.call(self._prepare_put, request, call.actor)
+        if len(request.item.document) <= QUICK_DOCUMENT_BYTES:
+            write = self._prepare_put(request, call.actor)
+        else:
+            write = await self._threads.call(self._prepare_put, request, call.actor)
         outcome = await self._write(write)
         answer = pb.PutResponse(
             result=answers.put_result(outcome.operations[0]), position=self._position(outcome)
@@ -86,6 +89,17 @@ class WritingMethods:
         return pb.RestoreResponse(
             summary=answers.summary(change.revision, change.state),
             position=self._position(outcome),
+        )
+
+    async def rollback(self, request: pb.RollbackRequest, call: Call) -> pb.RollbackResponse:
+        """Put an old version back as a new one."""
+        key = check_key(request.namespace, request.dag_id)
+        operation = RollbackOperation(
+            key, request.version, request.reason, requests.precondition(request)
+        )
+        outcome = await self._write(_single(key, operation, request, call))
+        return pb.RollbackResponse(
+            result=answers.put_result(outcome.operations[0]), position=self._position(outcome)
         )
 
     async def report_parse(
@@ -141,13 +155,17 @@ class WritingMethods:
             validate_only=request.validate_only,
         )
 
-    def _position(self, outcome: WriteOutcome) -> res.Position:
+    @staticmethod
+    def _position(outcome: WriteOutcome) -> res.Position:
         """Tell where a write left the catalog, or where a rehearsal met it."""
-        return answers.position(Position(self._epoch(), outcome.revision))
+        return answers.position(Position(outcome.epoch, outcome.revision))
 
 
 def _single(
-    key: DagKey, operation: Operation, request: pb.DeleteRequest | pb.RestoreRequest, call: Call
+    key: DagKey,
+    operation: Operation,
+    request: pb.DeleteRequest | pb.RestoreRequest | pb.RollbackRequest,
+    call: Call,
 ) -> Write:
     return Write(
         namespace=key.namespace,

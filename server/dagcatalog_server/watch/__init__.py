@@ -1,1 +1,1 @@
-"""Tells watchers what changed: one tail of the change log a replica, one ring that all share."""
+"""Runs watches: what each asked for, from the ring that all share or from the log."""

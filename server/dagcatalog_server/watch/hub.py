@@ -2,13 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from dagcatalog_server.catalog.errors import RangeProblem, RevisionOutOfRange, WatcherTooSlow
+from dagcatalog_server.catalog.errors import (
+    CatalogUnavailable,
+    RangeProblem,
+    RevisionOutOfRange,
+    WatcherTooSlow,
+)
 from dagcatalog_server.catalog.model import Change, Clock, DagKey, Position
 from dagcatalog_server.catalog.names import check_text
-from dagcatalog_server.catalog.query import Cursor, DagFilter, ListQuery, StateRow
+from dagcatalog_server.catalog.query import Cursor, DagFilter, ListQuery
 from dagcatalog_server.catalog.reading import check_position
+from dagcatalog_server.replica.heads import Head
+from dagcatalog_server.replica.present import Present
+from dagcatalog_server.replica.ring import RevisionChanges, Ring, by_revision
+from dagcatalog_server.replica.tail import READ_LIMIT, ReadChanges
 from dagcatalog_server.watch.query import (
     BookmarkEvent,
     ChangeEvent,
@@ -16,8 +26,6 @@ from dagcatalog_server.watch.query import (
     WatchEvent,
     WatchQuery,
 )
-from dagcatalog_server.watch.ring import RevisionChanges, Ring, by_revision
-from dagcatalog_server.watch.tail import READ_LIMIT, ReadChanges
 
 STATE_PAGE = 500
 MAX_PREFIX = 250  # the length of a dag_id
@@ -28,7 +36,7 @@ class WatchReads:
     """What watches need of the catalog; each call hops to a thread."""
 
     clock: Callable[[], Awaitable[Clock]]
-    page: Callable[[ListQuery], Awaitable[Sequence[StateRow]]]
+    page: Callable[[ListQuery], Awaitable[Sequence[Head]]]
     """Refuses a revision that was compacted meanwhile."""
     changes: ReadChanges
 
@@ -36,15 +44,17 @@ class WatchReads:
 class WatchHub:
     """All watches of a replica."""
 
-    def __init__(self, ring: Ring, reads: WatchReads) -> None:
+    def __init__(self, ring: Ring, present: Present, reads: WatchReads) -> None:
         self._ring = ring
+        self._present = present
         self._reads = reads
-        self._draining = asyncio.Event()
+        self._draining = False
         self.watch_count = 0
 
     def drain(self) -> None:
         """End every watch with a last bookmark that says where to resume."""
-        self._draining.set()
+        self._draining = True
+        self._ring.wake()
 
     async def watch(self, query: WatchQuery) -> AsyncGenerator[WatchEvent, None]:
         """Run one watch until the hub drains or the consumer leaves.
@@ -56,48 +66,77 @@ class WatchHub:
 
         """
         self.watch_count += 1
-        history = self._ring.start
+        history = self._ring.history
         try:
-            position = await self._start(query)
+            check_text("dag_id_prefix", query.dag_id_prefix, MAX_PREFIX)
+            position = None
             if query.initial_state:
-                async for page in self._state(query, position):
-                    yield page
+                async for state in self._state(query):
+                    position = state.position
+                    if state.heads:
+                        yield state
+            if position is None:
+                position = await self._start(query)
+            else:
                 yield BookmarkEvent(position, synced=True)
             async for event in self._follow(query, position, history):
                 yield event
         finally:
             self.watch_count -= 1
 
-    async def _start(self, query: WatchQuery) -> Position:
-        check_text("dag_id_prefix", query.dag_id_prefix, MAX_PREFIX)
-        clock = await self._reads.clock()
-        if query.after is None:
-            return clock.position
-        check_position(clock, query.after, past=True)
-        return Position(clock.epoch, query.after.revision)
+    async def check(self, position: Position) -> None:
+        """Refuse a position whose past is gone.
 
-    async def _state(self, query: WatchQuery, position: Position) -> AsyncIterator[StateEvent]:
-        """Page through the live DAGs of one revision; short reads, no transaction is held open."""
-        only = (
-            next(iter(query.namespaces))
-            if query.namespaces and len(query.namespaces) == 1
-            else None
-        )
+        Raises:
+            RevisionOutOfRange: it was compacted, or the history is another.
+
+        """
+        check_position(await self._reads.clock(), position, past=True)
+
+    async def _start(self, query: WatchQuery) -> Position:
+        after = query.after
+        try:
+            clock = await self._reads.clock()
+        except CatalogUnavailable:
+            # What the ring has can be told all the same.
+            if after and self._ring.reaches(after):
+                return Position(self._ring.epoch, after.revision)
+            raise
+        if after is None:
+            return clock.position
+        check_position(clock, after, past=True)
+        return Position(clock.epoch, after.revision)
+
+    async def _state(self, query: WatchQuery) -> AsyncIterator[StateEvent]:
+        """Give the live DAGs of one revision; at least one event, which may be empty."""
+        position = None
+        if await self._present.ready():
+            position = await self._present.position(None, local=False)
+        if position:
+            heads = self._present.heads.select(query.namespaces, query.dag_id_prefix)
+            yield StateEvent(position, heads)
+        else:
+            async for event in self._stored_state(query):
+                yield event
+
+    async def _stored_state(self, query: WatchQuery) -> AsyncIterator[StateEvent]:
+        """Page through the store; short reads, no transaction is held open."""
+        position = (await self._reads.clock()).position
+        names = query.namespaces or frozenset()
+        only = next(iter(names)) if len(names) == 1 else None
         dag_filter = DagFilter(namespace=only, dag_id_prefix=query.dag_id_prefix)
         after: Cursor | None = None
         while True:
             page = await self._reads.page(
                 ListQuery(dag_filter, position.revision, STATE_PAGE, after=after)
             )
-            rows = tuple(row for row in page if _in_namespaces(row, query))
-            if rows:
-                yield StateEvent(position, rows)
+            yield StateEvent(position, [head for head in page if query.includes(head.key)])
             if len(page) < STATE_PAGE:
                 return
-            after = Cursor(page[-1].state.key, page[-1].revision)
+            after = Cursor(page[-1].key, page[-1].revision)
 
     async def _follow(
-        self, query: WatchQuery, start: Position, history: Position
+        self, query: WatchQuery, start: Position, history: int
     ) -> AsyncIterator[WatchEvent]:
         position, live = start, False
         due = _Due(query.bookmark_interval_s)
@@ -109,24 +148,27 @@ class WatchHub:
                 if live and not query.conflate:
                     raise WatcherTooSlow(position, self._ring.revision - position.revision)
                 entries = await self._read_log(position)
-            live = live or position.revision >= self._ring.revision
-            for event in _events(query, position, entries):
+            else:
+                live = True
+            told = _events(query, position, entries, history)
+            for event in told:
                 yield event
                 position = event.position
+            if told:
                 due.reset()
             if entries:
                 position = Position(position.epoch, entries[-1].revision)
-                if not (due.is_over() or self._draining.is_set()):
-                    continue
-            draining = await self._wait(advanced, 0.0 if entries else due.left_s())
-            if draining or due.is_over():
+            elif not self._draining:
+                await _wait(advanced, due.left_s())
+            draining = self._draining  # it may begin while the consumer takes its time
+            if draining or (not told and due.is_over()):
                 yield BookmarkEvent(position, draining=draining)
                 due.reset()
             if draining:
                 return
 
-    def _check_history(self, position: Position, history: Position) -> Position:
-        """Refuse a position that the ring's history does not have; return that history's start.
+    def _check_history(self, position: Position, history: int) -> int:
+        """Refuse a position that the ring's history does not have; return that history.
 
         A database that lost its last commits goes on in the same epoch: a watch that saw them
         would take the revisions that replace them for known ones.
@@ -134,24 +176,20 @@ class WatchHub:
         now, began = self._ring.position, self._ring.start
         if position.epoch != now.epoch:
             raise RevisionOutOfRange(RangeProblem.OTHER_EPOCH, position, now, now.revision)
-        if history is not began and position.revision > began.revision:
+        if history != self._ring.history and position.revision > began.revision:
             raise RevisionOutOfRange(RangeProblem.FUTURE, position, began, began.revision)
-        return began
+        return self._ring.history
 
     async def _read_log(self, position: Position) -> list[RevisionChanges]:
         clock, changes = await self._reads.changes(position.revision, READ_LIMIT)
         check_position(clock, position, past=True)
         return by_revision(changes)
 
-    async def _wait(self, advanced: asyncio.Event, timeout_s: float) -> bool:
-        """Wait for the ring, the drain or the time; True if the hub drains."""
-        waits = [asyncio.ensure_future(one.wait()) for one in (advanced, self._draining)]
-        try:
-            await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waits:
-                one.cancel()
-        return self._draining.is_set()
+
+async def _wait(advanced: asyncio.Event, timeout_s: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await advanced.wait()
 
 
 class _Due:
@@ -171,26 +209,20 @@ class _Due:
         return self.left_s() == 0.0
 
 
-def _in_namespaces(row: StateRow, query: WatchQuery) -> bool:
-    return query.namespaces is None or row.state.key.namespace in query.namespaces
-
-
 def _events(
-    query: WatchQuery, position: Position, entries: Sequence[RevisionChanges]
+    query: WatchQuery, position: Position, entries: Sequence[RevisionChanges], history: int
 ) -> list[ChangeEvent]:
     if query.conflate and len(entries) > 1:
-        return _conflated(query, position, entries)
-    events = []
-    for entry in entries:
-        if changes := query.select(entry.changes):
-            whole = len(changes) == len(entry.changes)
-            at = Position(position.epoch, entry.revision)
-            events.append(ChangeEvent(at, changes, encoded=entry.encoded if whole else None))
-    return events
+        return _conflated(query, position, entries, history)
+    return [
+        ChangeEvent(Position(position.epoch, entry.revision), changes, history)
+        for entry in entries
+        if (changes := query.select(entry.changes))
+    ]
 
 
 def _conflated(
-    query: WatchQuery, position: Position, entries: Sequence[RevisionChanges]
+    query: WatchQuery, position: Position, entries: Sequence[RevisionChanges], history: int
 ) -> list[ChangeEvent]:
     """Merge what is waiting into the latest change of each DAG."""
     waiting = query.select(change for entry in entries for change in entry.changes)
@@ -199,4 +231,4 @@ def _conflated(
         return []
     changes = tuple(sorted(latest.values(), key=lambda one: (one.revision, one.ordinal)))
     at = Position(position.epoch, entries[-1].revision)
-    return [ChangeEvent(at, changes, conflated=len(changes) < len(waiting))]
+    return [ChangeEvent(at, changes, history, conflated=len(changes) < len(waiting))]

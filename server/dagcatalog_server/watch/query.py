@@ -1,10 +1,10 @@
 """What a watch asks for, and the events it gets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dagcatalog_server.catalog.model import Change, ChangeClass, Position
-from dagcatalog_server.catalog.query import StateRow
+from dagcatalog_server.catalog.model import Change, ChangeClass, DagKey, Position
+from dagcatalog_server.replica.heads import Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,15 @@ class WatchQuery:
 
     def matches(self, change: Change) -> bool:
         """Tell whether a change is asked for."""
-        key = change.key
-        return (
-            (self.namespaces is None or key.namespace in self.namespaces)
-            and key.dag_id.startswith(self.dag_id_prefix)
-            and (not self.classes or not self.classes.isdisjoint(change.classes))
+        return self.includes(change.key) and (
+            not self.classes or not self.classes.isdisjoint(change.classes)
         )
+
+    def includes(self, key: DagKey) -> bool:
+        """Tell whether a DAG is asked for."""
+        return (
+            self.namespaces is None or key.namespace in self.namespaces
+        ) and key.dag_id.startswith(self.dag_id_prefix)
 
     def select(self, changes: Iterable[Change]) -> tuple[Change, ...]:
         """Keep the changes that are asked for."""
@@ -40,18 +43,18 @@ class StateEvent:
     """A part of the present as it was at the position's revision."""
 
     position: Position
-    rows: tuple[StateRow, ...]
+    heads: Sequence[Head]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeEvent:
-    """What happened up to the position. `whole` is the revision, if the watch has all of it."""
+    """What happened up to the position."""
 
     position: Position
     changes: tuple[Change, ...]
+    history: int
+    """Changes of the same revision and ordinal are the same in the same history."""
     conflated: bool = False
-    encoded: dict[object, object] | None = None
-    """Where the wire keeps what it encoded, if every watcher's event of this revision is alike."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ CALLS = [
 
 
 def test_there_are_examples() -> None:
-    assert len(CALLS) == 14
+    assert len(CALLS) == 17
 
 
 @pytest.mark.parametrize("name", CALLS)

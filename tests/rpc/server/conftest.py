@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -30,16 +29,3 @@ async def api(server: RunningServer) -> AsyncIterator[Api]:
     """The generated stub on a connection of its own."""
     async with connected(server.address) as stub:
         yield stub
-
-
-@pytest.fixture(params=["sqlite", "memory", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh database of each kind that the server can serve."""
-    match request.param:
-        case "sqlite":
-            return f"sqlite:///{tmp_path / 'catalog.db'}"
-        case "postgresql":
-            url: str = request.getfixturevalue("postgres_url")
-            return url
-        case _:
-            return "memory://"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from dagcatalog_server.app import ConfigurationProblem
 from dagcatalog_server.cli import cli
 from dagcatalog_server.config import Config, load_config
+from dagcatalog_server.opening import ConfigurationProblem
 from dagcatalog_server.store.schema import SchemaMismatch, migrate
 from tests.support.postgres import Postgres
 from tests.support.wire import serving

@@ -11,7 +11,9 @@ from sqlalchemy.engine import make_url
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from tests.support.server import running_server
+from tests.support.waiting import until
 from tests.support.wire import (
+    Api,
     connected,
     next_changes,
     next_event,
@@ -80,6 +82,10 @@ async def _serving(folder: Path, url: str) -> AsyncIterator[str]:
         await asyncio.to_thread(running.__exit__, None, None, None)
 
 
+async def _answers(api: Api) -> bool:
+    return await api.List(pb.ListRequest()).code() is StatusCode.OK
+
+
 async def test_a_database_that_is_away_is_unavailable_and_comes_back(
     postgres_url: str, tmp_path: Path
 ) -> None:
@@ -104,6 +110,7 @@ async def test_a_database_that_is_away_is_unavailable_and_comes_back(
                     assert "127.0.0.1" not in refusal.message
                 assert (await next_event(watch)).position == there  # from memory: it goes on
                 await cable.put_in()
+                await until(lambda: _answers(api))
                 answer = await api.Put(put("", "b"))
                 assert answer.position.revision == there.revision + 1
                 (event,) = await next_changes(watch)

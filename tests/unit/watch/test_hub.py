@@ -10,7 +10,7 @@ from dagcatalog_server.catalog.errors import (
     InvalidArgument,
 )
 from dagcatalog_server.catalog.model import Change, ChangeClass, ChangeKind, Clock, Position
-from dagcatalog_server.watch.query import BookmarkEvent, ChangeEvent, WatchQuery
+from dagcatalog_server.watch.query import BookmarkEvent, WatchQuery
 from tests.support.watching import (
     Replica,
     Watcher,
@@ -99,18 +99,6 @@ class TestOrder:
             replica.write(put("new"))
             await waiting
         assert [one.key.dag_id for one in watcher.changes] == ["new"]
-
-    async def test_what_is_encoded_once_is_shared_by_all_that_see_the_whole(
-        self, replica: Replica
-    ) -> None:
-        whole = [Watcher(replica.hub, after(replica, 0)) for _ in range(2)]
-        part = Watcher(replica.hub, after(replica, 0, dag_id_prefix="b"))
-        replica.write(write(put_operation("a"), put_operation("b")))
-        events = [await one.next() for one in (*whole, part)]
-        shared = [event.encoded for event in events if isinstance(event, ChangeEvent)]
-        assert shared[0] is not None
-        assert shared[0] is shared[1]
-        assert shared[2] is None
 
 
 class TestFilters:

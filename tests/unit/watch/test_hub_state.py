@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from dagcatalog_server.catalog.query import ListQuery, StateRow
+from dagcatalog_server.catalog.query import ListQuery
+from dagcatalog_server.replica.heads import Head
 from dagcatalog_server.watch.query import BookmarkEvent, StateEvent, WatchQuery
 from tests.support.watching import (
     STATE,
@@ -23,12 +24,12 @@ class TestInitialState:
         position = replica.catalog.clock().position
         [state, synced] = watcher.events
         assert isinstance(state, StateEvent)
-        assert [(row.state.key.dag_id, row.revision) for row in state.rows] == [("a", 1), ("b", 2)]
+        assert [(head.key.dag_id, head.revision) for head in state.heads] == [("a", 1), ("b", 2)]
         assert state.position == position
         assert synced == BookmarkEvent(position, synced=True)
         replica.write(delete("a"))
         await watcher.until(5)
-        assert watcher.states == replica.states()
+        assert watcher.heads == replica.heads()
         assert len(watcher.changes) == 1
 
     async def test_an_empty_catalog_is_synced_at_once(self, replica: Replica) -> None:
@@ -41,7 +42,7 @@ class TestInitialState:
 
             pages = 0
 
-            async def page(self, query: ListQuery) -> Sequence[StateRow]:
+            async def page(self, query: ListQuery) -> Sequence[Head]:
                 self.pages += 1
                 number = self.pages
                 self.write(
@@ -52,17 +53,17 @@ class TestInitialState:
                 )
                 return await super().page(query)
 
-        async with running(Busy()) as replica:
+        async with running(Busy(max_dags=1)) as replica:  # so many are not kept in memory
             assert isinstance(replica, Busy)
             names = [f"d{number:04}" for number in range(1_200)]
             replica.write(*(put(name) for name in names))
             watcher = Watcher(replica.hub, STATE)
             await watcher.until_synced()
             assert replica.pages == 3
-            assert sorted(key.dag_id for key in watcher.states) == names  # of one revision
+            assert sorted(key.dag_id for key in watcher.heads) == names  # of one revision
             assert {event.position.revision for event in watcher.events} == {1_200}
             await watcher.until(replica.catalog.clock().revision)
-            assert watcher.states == replica.states()
+            assert watcher.heads == replica.heads()
             assert [one.revision for one in watcher.changes] == list(range(1_201, 1_213))
 
     async def test_watchers_that_join_while_writes_go_on_agree(self, replica: Replica) -> None:
@@ -84,7 +85,7 @@ class TestInitialState:
         await asyncio.gather(write_on(), *(join(number * 7) for number in range(20)))
         for watcher in watchers:
             await watcher.until(replica.catalog.clock().revision)
-            assert watcher.states == replica.states()
+            assert watcher.heads == replica.heads()
             revisions = [one.revision for one in watcher.changes]
             assert revisions == sorted(revisions)
         assert len({watcher.events[0].position.revision for watcher in watchers}) > 5
@@ -107,4 +108,4 @@ class TestInitialState:
                 replica.hub, WatchQuery(namespaces, dag_id_prefix=prefix, initial_state=True)
             )
             await watcher.until_synced()
-            assert {key.dag_id for key in watcher.states} == names
+            assert {key.dag_id for key in watcher.heads} == names

@@ -3,7 +3,7 @@
 import pytest
 
 from dagcatalog_server.catalog.model import Position
-from dagcatalog_server.watch.ring import RevisionChanges, Ring, by_revision
+from dagcatalog_server.replica.ring import RevisionChanges, Ring, by_revision
 from tests.support.stored import change, key, stamped, state
 
 
@@ -97,10 +97,3 @@ def test_rows_of_the_log_are_grouped_by_revision(sizes: list[int]) -> None:
     entries = [revision(number, size) for number, size in enumerate(sizes, 1)]
     rows = [row for entry in entries for row in entry.changes]
     assert by_revision(rows) == entries
-
-
-def test_what_is_encoded_is_not_part_of_what_it_is() -> None:
-    one, other = revision(1), revision(1)
-    one.encoded["view"] = b"wire"
-    assert one == other
-    assert other.encoded == {}

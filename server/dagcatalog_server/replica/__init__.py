@@ -1,0 +1,1 @@
+"""What this replica knows of the catalog: it follows the change log, and answers from memory."""

@@ -1,0 +1,240 @@
+"""DAGs as the wire sends them, encoded once: for Get, GetBatch, Watch and the initial state alike."""
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import zstandard
+from cachetools import LRUCache
+
+from dagcatalog.v1 import resources_pb2 as res
+from dagcatalog_server.catalog.model import Blob, Change, DagState
+from dagcatalog_server.catalog.query import StateRow
+from dagcatalog_server.replica.heads import Head, HeadChange
+from dagcatalog_server.rpc import answers
+from dagcatalog_server.rpc.encoded import EncodedCache
+from dagcatalog_server.rpc.readable import to_struct
+from dagcatalog_server.rpc.threads import Threads
+from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.wire import field
+
+Encoding: TypeAlias = "res.DocumentEncoding.ValueType"
+ReadBlobs = Callable[[Collection[str]], Mapping[str, Blob]]
+"""Reads blobs by hash; called on a thread. Raises BlobCorrupt if one is not there."""
+
+# The number of the DAG's field in GetResponse, and of the DAGs' in StatePage: what is kept is sent
+# there as it is; elsewhere it is renumbered.
+DAG_FIELD = 1
+_SUMMARY, _DOCUMENT = 1, 2  # numbers of Dag's fields
+SUMMARY_BYTES = 1024
+# What is encoded, compressed even, so quickly that it is not worth the hop to a thread.
+QUICK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CacheShares:
+    """How a bound on memory is shared out, in bytes."""
+
+    total: int
+
+    @property
+    def dags(self) -> int:
+        """For encoded DAGs."""
+        return self.total * 5 // 8
+
+    @property
+    def answers(self) -> int:
+        """For whole answers to Get."""
+        return self.total // 8
+
+    @property
+    def events(self) -> int:
+        """For messages that watchers share."""
+        return self.total // 8
+
+    @property
+    def fresh(self) -> int:
+        """For what was just committed, not encoded yet."""
+        return self.total // 8
+
+
+def head_of(change: Change) -> Head:
+    """Take from a change what is needed to answer for the state that it made."""
+    return _head(change.revision, change.state)
+
+
+def head_of_row(row: StateRow) -> Head:
+    """Take the same from a row of a listing."""
+    return _head(row.revision, row.state)
+
+
+def head_change(change: Change) -> HeadChange:
+    """Take from a change what it means for the heads."""
+    return _head_change(change.revision, change.state)
+
+
+def head_change_of_row(row: StateRow) -> HeadChange:
+    """Take the same from a row of a listing."""
+    return _head_change(row.revision, row.state)
+
+
+def _head_change(revision: int, state: DagState) -> HeadChange:
+    name = (state.key.namespace, state.key.dag_id)
+    return HeadChange(name, revision, None if state.deleted else _head(revision, state))
+
+
+def _head(revision: int, state: DagState) -> Head:
+    return Head(
+        key=state.key,
+        revision=revision,
+        content_hash=state.hashes.content,
+        source_hash=state.source_hash,
+        document_bytes=state.document_bytes,
+        source_bytes=state.source_bytes,
+        summary=answers.summary(revision, state).SerializeToString(),
+    )
+
+
+def wire_bytes(head: Head, view: View) -> int:
+    """Estimate what a DAG takes on the wire, before compression."""
+    match view:
+        case View.SUMMARY:
+            return SUMMARY_BYTES
+        case View.SOURCE:
+            return SUMMARY_BYTES + head.source_bytes
+        case View.DOCUMENT | View.READABLE:
+            return SUMMARY_BYTES + head.document_bytes
+
+
+class EncodedDags:
+    """Encodes `Dag` messages and keeps them, within its shares of memory.
+
+    A summary says everything about a state, its hashes and its revision included; so the summary,
+    the view and the encoding name one message for ever, and what is kept cannot be stale.
+    """
+
+    def __init__(self, threads: Threads, read_blobs: ReadBlobs, *, shares: CacheShares) -> None:
+        self.shares = shares
+        self._threads = threads
+        self._read_blobs = read_blobs
+        self._cache = EncodedCache(shares.dags)
+        self._fresh: LRUCache[str, Blob] = LRUCache(shares.fresh, lambda blob: len(blob.raw))
+
+    def remember(self, blobs: Iterable[Blob]) -> None:
+        """Keep what was just committed for those who will ask for it in a moment: the watchers."""
+        for blob in blobs:
+            if len(blob.raw) <= self._fresh.maxsize:
+                self._fresh[blob.hash] = blob
+
+    async def one(self, head: Head, view: View, encoding: Encoding) -> bytes:
+        """Encode one DAG as field number 1; many who ask for it at once share the work.
+
+        Raises:
+            BlobCorrupt: the state is there, but what it holds is not.
+            CatalogUnavailable: it is not in memory, and the store cannot be reached.
+
+        """
+        if view is View.SUMMARY:
+            return _summary_only(head)
+
+        async def encode() -> bytes:
+            return (await self._encode([head], view, encoding))[0]
+
+        return await self._cache.get_or_encode(_key(head, view, encoding), encode)
+
+    def at_hand(self, heads: Sequence[Head], view: View, encoding: Encoding) -> list[bytes] | None:
+        """Encode DAGs as `all` does if that takes no reading and little time; otherwise None."""
+        if view is View.SUMMARY:
+            return [_summary_only(head) for head in heads]
+        if len(heads) != 1 or view is not View.DOCUMENT or wire_bytes(heads[0], view) > QUICK_BYTES:
+            return None
+        kept = self._cache.get(_key(heads[0], view, encoding))
+        if kept is not None:
+            return [kept]
+        blob = self._fresh.get(heads[0].content_hash)
+        if blob is None:
+            return None
+        made = _encode_all(heads, view, encoding, {blob.hash: blob})
+        self._cache.put(_key(heads[0], view, encoding), made[0])
+        return made
+
+    async def all(
+        self, heads: Sequence[Head], view: View, encoding: Encoding, *, evict: bool = True
+    ) -> list[bytes]:
+        """Encode many DAGs, each as field number 1, what is not kept with one question to the store.
+
+        Without `evict` they are kept only where there is room: who reads everything once should
+        not push out what others read all the time.
+        """
+        if view is View.SUMMARY:
+            return [_summary_only(head) for head in heads]
+        keys = [_key(head, view, encoding) for head in heads]
+        found = [self._cache.get(key) for key in keys]
+        missing = [place for place, one in enumerate(found) if one is None]
+        if missing:
+            made = await self._encode([heads[place] for place in missing], view, encoding)
+            for place, one in zip(missing, made, strict=True):
+                found[place] = one
+                self._cache.put(keys[place], one, evict=evict)
+        return [one for one in found if one is not None]
+
+    async def _encode(self, heads: Sequence[Head], view: View, encoding: Encoding) -> list[bytes]:
+        wanted = {one for head in heads if (one := _blob_hash(head, view))}
+        fresh = {one: self._fresh[one] for one in wanted if one in self._fresh}
+        return await self._threads.call(self._read_and_encode, heads, view, encoding, fresh)
+
+    def _read_and_encode(
+        self, heads: Sequence[Head], view: View, encoding: Encoding, fresh: Mapping[str, Blob]
+    ) -> list[bytes]:
+        wanted = {one for head in heads if (one := _blob_hash(head, view))} - fresh.keys()
+        stored = self._read_blobs(wanted) if wanted else {}
+        return _encode_all(heads, view, encoding, {**stored, **fresh})
+
+
+def _summary_only(head: Head) -> bytes:
+    return field(DAG_FIELD, field(_SUMMARY, head.summary))
+
+
+def _key(head: Head, view: View, encoding: Encoding) -> Hashable:
+    return head.summary, view, encoding
+
+
+def _encode_all(
+    heads: Sequence[Head], view: View, encoding: Encoding, blobs: Mapping[str, Blob]
+) -> list[bytes]:
+    return [
+        field(DAG_FIELD, _encode_one(head, view, encoding, blobs.get(_blob_hash(head, view))))
+        for head in heads
+    ]
+
+
+def _encode_one(head: Head, view: View, encoding: Encoding, blob: Blob | None) -> bytes:
+    summary = field(_SUMMARY, head.summary)
+    if blob is None:  # a DAG without source text
+        return summary
+    match view:
+        case View.DOCUMENT:
+            return summary + _document(blob.raw, encoding)
+        case View.SOURCE:
+            source = res.Source(hash=blob.hash, text=blob.raw.decode())
+            return summary + res.Dag(source=source).SerializeToString()
+    return summary + res.Dag(readable=to_struct(blob.raw)).SerializeToString()
+
+
+def _document(raw: bytes, encoding: Encoding) -> bytes:
+    used = res.DOCUMENT_ENCODING_IDENTITY
+    if encoding == res.DOCUMENT_ENCODING_ZSTD:
+        packed = zstandard.ZstdCompressor(level=3).compress(raw)
+        if len(packed) < len(raw):
+            raw, used = packed, res.DOCUMENT_ENCODING_ZSTD
+    return field(_DOCUMENT, raw) + res.Dag(document_encoding=used).SerializeToString()
+
+
+def _blob_hash(head: Head, view: View) -> str:
+    match view:
+        case View.SUMMARY:
+            return ""
+        case View.SOURCE:
+            return head.source_hash
+        case View.DOCUMENT | View.READABLE:
+            return head.content_hash
