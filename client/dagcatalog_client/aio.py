@@ -1,5 +1,6 @@
 """`AsyncClient`: the catalog, for asyncio."""
 
+from dagcatalog_client.shells.aio_history import AioHistory
 from dagcatalog_client.shells.aio_listings import AioListings
 from dagcatalog_client.shells.aio_reads import AioReads
 from dagcatalog_client.shells.aio_watch import AsyncWatch
@@ -8,7 +9,7 @@ from dagcatalog_client.shells.aio_writes import AioWrites
 __all__ = ["AsyncClient", "AsyncWatch"]
 
 
-class AsyncClient(AioWrites, AioReads, AioListings):
+class AsyncClient(AioWrites, AioReads, AioListings, AioHistory):
     """The asyncio twin of `Client`: the same names, arguments, defaults and errors.
 
     It belongs to the event loop of its first call; nothing is opened before that.

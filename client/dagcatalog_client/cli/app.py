@@ -30,6 +30,9 @@ COMMANDS: Mapping[str, str] = {
     "watch": "watch:watch",
     "delete": "delete:delete",
     "restore": "delete:restore",
+    "rollback": "rollback:rollback",
+    "prune": "prune:prune",
+    "verify": "verify:verify",
     "errors": "parse_errors:parse_errors",
     "status": "status:status",
 }

@@ -43,6 +43,7 @@ from dagcatalog_client.model.enums import (
     PutOutcome,
     ScheduleKind,
 )
+from dagcatalog_client.model.history import CorruptBlob, PruneResult, VerifyProgress
 from dagcatalog_client.model.requests import (
     DagFilter,
     DagSelector,
@@ -65,6 +66,7 @@ __all__ = [
     "ChangeSet",
     "Consistency",
     "ConsumerStatus",
+    "CorruptBlob",
     "Dag",
     "DagFilter",
     "DagPage",
@@ -89,6 +91,7 @@ __all__ = [
     "Position",
     "Precondition",
     "Provenance",
+    "PruneResult",
     "PutItem",
     "PutOutcome",
     "PutResult",
@@ -98,6 +101,7 @@ __all__ = [
     "StatePage",
     "Status",
     "TaskDifference",
+    "VerifyProgress",
     "WatchEvent",
     "WriteResult",
 ]
