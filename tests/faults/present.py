@@ -87,8 +87,12 @@ def check_file(path: Path, ledger: Ledger) -> None:
             "SELECT count(DISTINCT revision), min(revision), max(revision) FROM change"
         ).fetchall()
         assert numbers == (ledger.revision, 1, ledger.revision)
-        blobs = database.execute("SELECT hash, codec, raw_bytes, data FROM blob").fetchall()
+        blobs = database.execute(
+            "SELECT hash, codec, raw_bytes, data, base_hash FROM blob ORDER BY base_hash IS NOT NULL"
+        ).fetchall()
         pointed = {one for (one,) in database.execute("SELECT content_hash FROM change")}
-    for blob_hash, codec, raw_bytes, data in blobs:
-        unpack(blob_hash.hex(), Packed(Codec(codec), raw_bytes, data))
+    raws: dict[bytes, bytes] = {}
+    for blob_hash, codec, raw_bytes, data, base_hash in blobs:
+        packed = Packed(Codec(codec), raw_bytes, data, base_hash.hex() if base_hash else None)
+        raws[blob_hash] = unpack(blob_hash.hex(), packed, raws.get(base_hash))
     assert pointed <= {blob_hash for blob_hash, *_ in blobs}

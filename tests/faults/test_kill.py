@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
+from dagcatalog_server.store.schema import migrate
 from tests.faults.ledger import Ledger, Write
 from tests.faults.present import (
     check_documents,
@@ -19,8 +20,10 @@ from tests.faults.present import (
     check_versions,
     read_log,
 )
+from tests.faults.rows import check_rows
 from tests.faults.seeds import take_seed
 from tests.faults.stream import Acknowledged, Stream, Writes, send
+from tests.support.postgres import running_postgres
 from tests.support.server import RunningServer, running_server
 from tests.support.wire import Api, connected
 
@@ -30,6 +33,7 @@ CONNECTIONS = 3
 MAX_ANSWERS = 100
 """Before a kill."""
 MAX_DELAY_S = 0.02
+POSTGRESQL_KILLS = 40
 RESENT = 5
 """Acknowledged writes that are sent again after a restart, beside all unanswered ones."""
 
@@ -40,6 +44,8 @@ class Ordeal:
 
     path: Path
     source: random.Random
+    url: str = ""
+    """Of a PostgreSQL; empty: an SQLite file at `path`."""
     ledger: Ledger = field(default_factory=Ledger)
     log: list[pb.WatchResponse] = field(default_factory=list)
     epoch: str = ""
@@ -62,7 +68,7 @@ class Ordeal:
     async def _round(self) -> None:
         """Start, check what the last kill left, write, and be killed."""
         async with AsyncExitStack() as stack:
-            server = await stack.enter_async_context(_started(self.path))
+            server = await stack.enter_async_context(_started(self.path, self.url))
             apis = [
                 await stack.enter_async_context(connected(server.address))
                 for _ in range(CONNECTIONS)
@@ -111,20 +117,24 @@ class Ordeal:
         self.acknowledged_count += len(stream.acknowledged)
 
     async def _check_all(self) -> None:
-        async with _started(self.path) as server, connected(server.address) as api:
+        async with _started(self.path, self.url) as server, connected(server.address) as api:
             await self._check(api)
             assert await read_log(api, 0) == self.log
             await check_documents(api, self.ledger.contents)
             await check_versions(api, self.ledger)
-        check_file(self.path, self.ledger)
+        if self.url:
+            check_rows(self.url, self.ledger)
+        else:
+            check_file(self.path, self.ledger)
 
 
 @asynccontextmanager
-async def _started(path: Path) -> AsyncIterator[RunningServer]:
+async def _started(path: Path, url: str) -> AsyncIterator[RunningServer]:
     """Start a server while others go on; what has begun to start is ended, whatever happens."""
+    chosen = [f"--database-url={url}"] if url else []
     with ExitStack() as stack:
         starting = asyncio.ensure_future(
-            asyncio.to_thread(stack.enter_context, running_server(path))
+            asyncio.to_thread(stack.enter_context, running_server(path, extra_args=chosen))
         )
         try:
             server = await asyncio.shield(starting)
@@ -139,10 +149,27 @@ async def _started(path: Path) -> AsyncIterator[RunningServer]:
 async def test_a_killed_server_keeps_every_acknowledged_write_whole_and_once(
     tmp_path: Path, kills: int
 ) -> None:
+    await _endure([(tmp_path / f"catalog-{number}.db", "") for number in range(DATABASES)], kills)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(900)
+async def test_a_server_killed_on_postgresql_keeps_every_acknowledged_write(tmp_path: Path) -> None:
+    with running_postgres(durable=True) as cluster:
+        places = []
+        for number in range(DATABASES):
+            cluster.execute(f"CREATE DATABASE catalog_{number}")
+            url = cluster.url(f"catalog_{number}")
+            migrate(url)
+            places.append((tmp_path / f"unused-{number}.db", url))
+        await _endure(places, POSTGRESQL_KILLS)
+
+
+async def _endure(places: Sequence[tuple[Path, str]], kills: int) -> None:
     began, seed = time.monotonic(), take_seed()
     ordeals = [
-        Ordeal(tmp_path / f"catalog-{number}.db", random.Random(f"{seed} {number}"))
-        for number in range(DATABASES)
+        Ordeal(path, random.Random(f"{seed} {number}"), url)
+        for number, (path, url) in enumerate(places)
     ]
     async with asyncio.TaskGroup() as tasks:
         for one in ordeals:
