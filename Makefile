@@ -19,7 +19,7 @@ $(AIRFLOW_VENV)/ready: requirements/airflow.txt pyproject.toml tools/make-venv
 	PYTHON=$$(tools/find-python 3.13) tools/make-venv .venvs/py313 -c requirements/constraints.txt -e '.[server,cli,test]'
 	touch $@
 
-.PHONY: help setup setup-airflow demo test check format lint types imports proto release-contract drift bench \
+.PHONY: help setup setup-airflow demo test check format lint types imports proto release-contract drift bench bench-summary \
 	test-airflow test-faults test-py313 test-matrix constraints clean
 
 help: ## Show this list
@@ -62,9 +62,22 @@ release-contract: .venv/ready ## Make what was added to the contract part of the
 	test ! -e proto/released.binpb || $(BIN)/buf breaking --against proto/released.binpb
 	$(BIN)/buf build --exclude-source-info -o proto/released.binpb
 
-bench: .venv/ready ## Every benchmark, one after the other
-	$(BIN)/python -m benchmarks.canonical_json
-	$(BIN)/python -m benchmarks.group_commit
+# Each is `make bench-NAME` too, as bench-get; those next to etcd need Debian's etcd-server and
+# libnghttp2-dev.
+BENCHMARKS := canonical_json group_commit get blob_read put watch slow_watcher lists cold_start memory storage pruning
+
+bench: $(BENCHMARKS:%=bench-%) ## Every benchmark, one after the other (an hour)
+
+bench-summary: .venv/ready ## Write what was measured into docs/reference/performance.md
+	$(BIN)/python -m benchmarks.summary
+
+bench-%: .venv/bench
+	$(BIN)/python -m benchmarks.$*
+
+.venv/bench: .venv/ready
+	$(BIN)/uv pip install --system-certs --quiet -c requirements/constraints.txt -e '.[bench]' \
+	  || $(BIN)/python -m pip install --quiet -c requirements/constraints.txt -e '.[bench]'
+	touch $@
 
 drift: ## Show that the committed stubs are what `make proto` makes
 	rm -rf build/stubs
@@ -85,7 +98,7 @@ test-matrix: .venv/ready ## The client under each protobuf and grpcio it promise
 
 constraints: .venv/ready ## Resolve every dependency anew
 	$(BIN)/uv pip compile --upgrade --system-certs --universal --python-version 3.11 --no-annotate --no-header -q \
-	  --extra server --extra cli --extra test --extra dev pyproject.toml -o requirements/constraints.txt
+	  --extra server --extra cli --extra test --extra dev --extra bench pyproject.toml -o requirements/constraints.txt
 	$(BIN)/uv pip compile --upgrade --system-certs --universal --python-version 3.11 --no-annotate --no-header -q \
 	  --extra cli pyproject.toml requirements/airflow.in -o requirements/airflow.txt
 
