@@ -26,6 +26,7 @@ from dagcatalog_server.store.schema import migrate
 from dagcatalog_server.store.sqlite import open_sqlite
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.stored import append, blob, commit, key, state
+from tests.support.waiting import wait_until
 
 HEAD_INDEXES = ("change_head", "change_live", "change_recent", "change_of_file")
 
@@ -114,6 +115,7 @@ def test_a_database_that_goes_away_and_comes_back_is_used_again() -> None:
         with pytest.raises(StoreUnavailable):
             store.put_blobs([blob("x")])
         cluster.start()
+        wait_until(lambda: _answers(store))  # it asks again after a pause, not at once
         assert commit(store, state(key("b"))) == 2
         store.close()
 
@@ -329,6 +331,14 @@ def _crash_inside_a_write(store: Store, cluster: Postgres) -> None:
     with store.write() as transaction:
         append(transaction, state(key("lost")))
         cluster.stop()
+
+
+def _answers(store: Store) -> bool:
+    try:
+        store.clock()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 def _assert_translated(translated: Exception | None, expected: type[Exception] | None) -> None:
