@@ -120,9 +120,8 @@ async def test_the_request_id_is_the_clients_or_a_new_one(api: Api, given: str) 
     assert refusal.request_id == trailing["x-request-id"]
     assert (refusal.request_id == given) == (given == "my-request-7")
     assert len(refusal.request_id) >= 12
-    answered = api.Status(pb.StatusRequest(), metadata=metadata)
-    assert dict(await answered.trailing_metadata())["x-request-id"]
-    await answered
+    other = await refusal_of(api.Get(pb.GetRequest(dag_id="missing"), metadata=metadata))
+    assert (other.request_id == refusal.request_id) == (given == "my-request-7")
 
 
 async def test_an_error_fits_into_metadata_whatever_was_sent(api: Api, namespace: str) -> None:
