@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from dagcatalog_server.allocator import return_large_blocks
+from dagcatalog_server.allocator import return_free_memory
 from dagcatalog_server.catalog.canonical import DocumentLimits
 from dagcatalog_server.catalog.catalog import Catalog, utc_now
 from dagcatalog_server.catalog.committing import Committed
@@ -182,13 +182,12 @@ async def serve(config: Config, store: Store, on_ready: Callable[[RunningServer]
         ConfigurationProblem: an address cannot be listened on.
 
     """
-    return_large_blocks()
     calm_collector()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    async with running_server(config, store) as server:
+    async with _background(return_free_memory()), running_server(config, store) as server:
         on_ready(server)
         server.background.add_done_callback(lambda _: ended.set())
         await ended.wait()
