@@ -2,9 +2,11 @@
 
 Ours on SQLite, next to a bare stream of the very bytes that our server sent, cut in 1 MiB messages
 (benchmarks/echo.py). One client in Python for both reads raw messages (nothing is decoded) until it
-has had as many bytes as the state holds, on a connection of its own. `first` is the first watch
-after the server has started, so with nothing in memory; `later` is the next one. The server is
-started anew in every round. `zstd`: the watcher accepts compressed documents, as they are stored.
+has had as many bytes as the state holds, on a connection of its own. `later` is a watcher that
+starts beside a server that runs; `first` is the first one after the server has started, which reads
+the database, checks every document against its hash and encodes it: it has no goal, as a bare stream
+does nothing of the kind. The server is started anew in every round. `zstd`: the watcher accepts
+compressed documents, as they are stored.
 """
 
 import argparse
@@ -27,10 +29,7 @@ from dagcatalog.v1 import resources_pb2 as res
 DAGS, TASKS = 10_000, 10
 MESSAGE_BYTES = 1024**2
 ENCODINGS = {"identity": [], "zstd": [res.DOCUMENT_ENCODING_ZSTD]}
-GOALS = (
-    Goal("", "seconds", "later", "bare stream", 2.0, at_most=True),
-    Goal("", "seconds", "first", "bare stream", 2.0, at_most=True),
-)
+GOALS = (Goal("", "seconds", "later", "bare stream", 2.0, at_most=True),)
 
 
 def main() -> None:

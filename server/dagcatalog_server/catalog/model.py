@@ -99,6 +99,8 @@ class Blob:
     raw: bytes
     like: DagKey | None = field(default=None, compare=False)
     """A DAG whose head may hold something similar, so that only the difference need be stored."""
+    frame: bytes = field(default=b"", compare=False, repr=False)
+    """The same bytes in one Zstandard frame that states its size, if the store keeps them so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,12 @@ class CacheShares:
     @property
     def dags(self) -> int:
         """For encoded DAGs."""
-        return self.total * 5 // 8
+        return self.total // 2
+
+    @property
+    def states(self) -> int:
+        """For initial states as whole streams of messages."""
+        return self.total // 8
 
     @property
     def answers(self) -> int:
@@ -163,20 +168,17 @@ class EncodedDags:
     ) -> list[bytes]:
         """Encode many DAGs, each as field number 1, what is not kept with one question to the store.
 
-        Without `evict` they are kept only where there is room: who reads everything once should
+        A crowd that asks for the same at once, after a restart say, shares that question. Without `evict` they are kept only where there is room: who reads everything once should
         not push out what others read all the time.
         """
         if view is View.SUMMARY:
             return [_summary_only(head) for head in heads]
+
+        async def encode(places: Sequence[int]) -> Sequence[bytes]:
+            return await self._encode([heads[place] for place in places], view, encoding)
+
         keys = [_key(head, view, encoding) for head in heads]
-        found = [self._cache.get(key) for key in keys]
-        missing = [place for place, one in enumerate(found) if one is None]
-        if missing:
-            made = await self._encode([heads[place] for place in missing], view, encoding)
-            for place, one in zip(missing, made, strict=True):
-                found[place] = one
-                self._cache.put(keys[place], one, evict=evict)
-        return [one for one in found if one is not None]
+        return await self._cache.get_or_encode_all(keys, encode, evict=evict)
 
     async def _encode(self, heads: Sequence[Head], view: View, encoding: Encoding) -> list[bytes]:
         wanted = {one for head in heads if (one := _blob_hash(head, view))}
@@ -214,20 +216,20 @@ def _encode_one(head: Head, view: View, encoding: Encoding, blob: Blob | None) -
         return summary
     match view:
         case View.DOCUMENT:
-            return summary + _document(blob.raw, encoding)
+            return summary + _document(blob, encoding)
         case View.SOURCE:
             source = res.Source(hash=blob.hash, text=blob.raw.decode())
             return summary + res.Dag(source=source).SerializeToString()
     return summary + res.Dag(readable=to_struct(blob.raw)).SerializeToString()
 
 
-def _document(raw: bytes, encoding: Encoding) -> bytes:
-    used = res.DOCUMENT_ENCODING_IDENTITY
+def _document(blob: Blob, encoding: Encoding) -> bytes:
+    sent, used = blob.raw, res.DOCUMENT_ENCODING_IDENTITY
     if encoding == res.DOCUMENT_ENCODING_ZSTD:
-        packed = zstandard.ZstdCompressor(level=3).compress(raw)
-        if len(packed) < len(raw):
-            raw, used = packed, res.DOCUMENT_ENCODING_ZSTD
-    return field(_DOCUMENT, raw) + res.Dag(document_encoding=used).SerializeToString()
+        frame = blob.frame or zstandard.ZstdCompressor(level=3).compress(blob.raw)
+        if len(frame) < len(blob.raw):
+            sent, used = frame, res.DOCUMENT_ENCODING_ZSTD
+    return field(_DOCUMENT, sent) + res.Dag(document_encoding=used).SerializeToString()
 
 
 def _blob_hash(head: Head, view: View) -> str:

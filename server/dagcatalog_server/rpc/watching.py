@@ -1,6 +1,6 @@
 """Watch on the wire: events become messages; what watchers share is encoded once."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Hashable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Hashable, Sequence
 from contextlib import aclosing
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
@@ -9,16 +9,16 @@ from dagcatalog_server.catalog.errors import BlobCorrupt
 from dagcatalog_server.catalog.model import Change, Position
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
-from dagcatalog_server.rpc.dags import EncodedDags, Encoding, head_of, wire_bytes
+from dagcatalog_server.rpc.dags import EncodedDags, Encoding, head_of
 from dagcatalog_server.rpc.encoded import EncodedCache
-from dagcatalog_server.rpc.messages import chunk_by_bytes
+from dagcatalog_server.rpc.states import StateMessages
 from dagcatalog_server.rpc.view import View
-from dagcatalog_server.rpc.wire import field, header, renumbered
+from dagcatalog_server.rpc.wire import field, renumbered
 from dagcatalog_server.watch.hub import WatchHub
 from dagcatalog_server.watch.query import BookmarkEvent, ChangeEvent, StateEvent
 
 # Numbers of fields.
-_STATE, _CHANGE_SET = 2, 3  # of WatchResponse
+_CHANGE_SET = 3  # of WatchResponse
 _CHANGES = 1  # of ChangeSet
 _CHANGE_DAG = 5  # of Change
 
@@ -30,6 +30,7 @@ class WatchingMethods:
         self._hub = hub
         self._dags = dags
         self._events = EncodedCache(dags.shares.events)
+        self._states = StateMessages(dags, hub.check)
 
     async def watch(
         self, request: pb.WatchRequest, call: Call
@@ -41,7 +42,7 @@ class WatchingMethods:
             async for event in events:
                 match event:
                     case StateEvent():
-                        async for answer in self._state(event, view, encoding):
+                        async for answer in self._states.of(event, view, encoding):
                             yield answer
                     case ChangeEvent():
                         yield await self._changes(event, view, encoding)
@@ -50,17 +51,6 @@ class WatchingMethods:
                         yield pb.WatchResponse(
                             position=answers.position(event.position), bookmark=bookmark
                         )
-
-    async def _state(
-        self, event: StateEvent, view: View, encoding: Encoding
-    ) -> AsyncIterator[bytes]:
-        """Cut a part of the present into messages of about 1 MiB."""
-        position = _position(event.position)
-        for part in chunk_by_bytes(event.heads, lambda one: wire_bytes(one, view)):
-            dags = await self._checked(
-                event.position, self._dags.all(part, view, encoding, evict=False)
-            )
-            yield b"".join((position, header(_STATE, sum(map(len, dags))), *dags))
 
     async def _checked(self, position: Position, dags: Awaitable[list[bytes]]) -> list[bytes]:
         """Wait for the DAGs of an event; content that is gone may have been compacted meanwhile."""

@@ -12,6 +12,7 @@ from dagcatalog_server.catalog.model import Blob, BlobKind
 from dagcatalog_server.store.blob_codec import (
     MAX_DELTA_BYTES,
     Base,
+    Codec,
     Packed,
     may_have_base,
     pack,
@@ -25,6 +26,8 @@ MAX_HASHES = 500  # a statement; more are asked for in parts
 
 _KNOWN = select(blob.c.hash).where(blob.c.hash.in_(bindparam("hashes", expanding=True)))
 _HELD = _KNOWN.order_by(blob.c.hash).with_for_update(read=True, key_share=True)
+
+_KINDS = {int(kind): kind for kind in BlobKind}
 
 Checked = Blob | BlobCorrupt
 """A blob as it was read, or what is wrong with it."""
@@ -42,7 +45,9 @@ def check_blobs(connection: Connection, hashes: Collection[str]) -> Iterator[Che
         bases = _read_bases(connection, {row.base_hash for row in rows if row.base_hash})
         for row in rows:
             try:
-                yield Blob(row.hash, BlobKind(row.kind), _unpacked(row, bases.get(row.base_hash)))
+                raw = _unpacked(row, bases.get(row.base_hash))
+                frame = row.data if row.codec == Codec.ZSTD else b""
+                yield Blob(row.hash, _KINDS[row.kind], raw, frame=frame)
             except BlobCorrupt as problem:
                 yield problem
 

@@ -114,7 +114,8 @@ class WatchHub:
             position = await self._present.position(None, local=False)
         if position:
             heads = self._present.heads.select(query.namespaces, query.dag_id_prefix)
-            yield StateEvent(position, heads)
+            name = (self._ring.history, position, query.namespaces, query.dag_id_prefix)
+            yield StateEvent(position, heads, name)
         else:
             async for event in self._stored_state(query):
                 yield event

@@ -1,6 +1,6 @@
 """What a watch asks for, and the events it gets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dagcatalog_server.catalog.model import Change, ChangeClass, DagKey, Position
@@ -44,6 +44,8 @@ class StateEvent:
 
     position: Position
     heads: Sequence[Head]
+    name: Hashable = None
+    """The same for the same heads, as long as this replica runs; None: they have no name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,9 @@ class TestPositions:
             assert (await api.Get(request)).dag.summary == restored.summary
 
 
-async def test_the_clients_request_id_comes_back_with_the_end_of_an_answer(api: Api, namespace: str) -> None:
+async def test_the_clients_request_id_comes_back_with_the_end_of_an_answer(
+    api: Api, namespace: str
+) -> None:
     await api.Put(put(namespace, "a"))
     given = (("x-request-id", "mine"),)
     for request in (_get(namespace), _get(namespace, version=1)):

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -150,3 +152,58 @@ class TestErrors:
         gc.collect()
         assert complaints == []
         assert cache.bytes_kept == 0
+
+
+class TestMany:
+    async def test_what_another_is_encoding_is_not_encoded_again(self) -> None:
+        cache, first, second = EncodedCache(100), Many(), Many()
+        cache.put("a", b"kept")
+        one = asyncio.ensure_future(cache.get_or_encode_all(["a", "b", "c"], first))
+        await asyncio.sleep(0)
+        two = asyncio.ensure_future(cache.get_or_encode_all(["d", "c", "b", "a"], second))
+        await asyncio.sleep(0)
+        first.may_end.set()
+        second.may_end.set()
+        assert await one == [b"kept", b"1", b"2"]
+        assert await two == [b"0", b"2", b"1", b"kept"]
+        assert (first.places, second.places) == ([[1, 2]], [[0]])
+        assert [cache.get(key) for key in "abcd"] == [b"kept", b"1", b"2", b"0"]
+
+    async def test_anothers_error_is_not_ones_own(self) -> None:
+        cache, broken, sound = EncodedCache(100), Many(), Many()
+        broken.error = ZeroDivisionError()
+        one = asyncio.ensure_future(cache.get_or_encode_all(["bad", "good"], broken))
+        await asyncio.sleep(0)
+        two = asyncio.ensure_future(cache.get_or_encode_all(["good", "other"], sound))
+        await asyncio.sleep(0)
+        sound.may_end.set()
+        broken.may_end.set()
+        assert await two == [b"0", b"1"]
+        with pytest.raises(ZeroDivisionError):
+            await one
+
+    async def test_one_who_leaves_does_not_take_many_from_the_others(self) -> None:
+        cache, work = EncodedCache(100), Many()
+        asked = [asyncio.ensure_future(cache.get_or_encode_all(["a", "b"], work)) for _ in range(2)]
+        await asyncio.sleep(0)
+        asked[0].cancel()
+        await asyncio.sleep(0)
+        work.may_end.set()
+        assert await asked[1] == [b"0", b"1"]
+        assert work.places == [[0, 1]]
+
+
+class Many:
+    """Encodes every place as its number, when the test lets it."""
+
+    def __init__(self) -> None:
+        self.places: list[list[int]] = []
+        self.error: Exception | None = None
+        self.may_end = asyncio.Event()
+
+    async def __call__(self, places: Sequence[int]) -> list[bytes]:
+        self.places.append(list(places))
+        await self.may_end.wait()
+        if self.error:
+            raise self.error
+        return [str(place).encode() for place in places]
