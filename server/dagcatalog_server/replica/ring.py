@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
@@ -26,6 +27,35 @@ class Follower(Protocol):
 
     def restarted(self) -> None:
         """Forget what was: something is missing in between, or the history is another."""
+
+
+class Bell:
+    """Wakes one task: when the ring moves, and whenever else `ring` is called.
+
+    What rang since the last `wait` is not missed. It has no time limit of its own, since setting one
+    for every wait of every watcher costs as much as the rest of a delivery.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rung = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def ring(self) -> None:
+        """Wake who waits, or who will."""
+        self._rung = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait(self) -> None:
+        """Wait until it rings."""
+        if not self._rung:
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        self._rung = False
 
 
 def by_revision(changes: Iterable[Change]) -> list[RevisionChanges]:
@@ -54,6 +84,7 @@ class Ring:
         self._entries: deque[RevisionChanges] = deque()
         self._size = 0
         self._advanced = asyncio.Event()
+        self._bells: set[Bell] = set()
         self._followers: list[Follower] = []
 
     def follow(self, follower: Follower) -> None:
@@ -123,7 +154,19 @@ class Ring:
         """Return the event of the next change of the ring; ask before looking at the ring."""
         return self._advanced
 
+    @contextmanager
+    def bell(self) -> Iterator[Bell]:
+        """Give a bell that rings at every change of the ring until the block ends."""
+        bell = Bell()
+        self._bells.add(bell)
+        try:
+            yield bell
+        finally:
+            self._bells.discard(bell)
+
     def wake(self) -> None:
         """Wake everybody who waits for the ring, to look around."""
+        for bell in self._bells:
+            bell.ring()
         self._advanced.set()
         self._advanced = asyncio.Event()

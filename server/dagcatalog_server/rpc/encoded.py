@@ -55,6 +55,10 @@ class EncodedCache:
             _, gone = self._kept.popitem(last=False)
             self.bytes_kept -= len(gone)
 
+    def is_coming(self, key: Hashable) -> bool:
+        """Tell whether somebody is encoding it."""
+        return key in self._coming
+
     async def get_or_encode(
         self, key: Hashable, encode: Callable[[], Coroutine[None, None, bytes]]
     ) -> bytes:

@@ -65,16 +65,18 @@ class WatchingMethods:
         kept = self._events.get(key)
         if kept is not None:
             return kept
-        # The first of many, nearly always with what was just committed still in memory: encoded
-        # here and now it spares the others a wait each.
-        heads = [head_of(change) for change in event.changes]
-        dags = self._dags.at_hand(heads, view, encoding)
-        if dags is not None:
-            made = _message(event, dags)
-            self._events.put(key, made)
-            return made
+        if not self._events.is_coming(key):
+            # The first of many, nearly always with what was just committed still in memory: encoded
+            # here and now it spares the others a wait each.
+            heads = [head_of(change) for change in event.changes]
+            dags = self._dags.at_hand(heads, view, encoding)
+            if dags is not None:
+                made = _message(event, dags)
+                self._events.put(key, made)
+                return made
 
         async def encode() -> bytes:
+            heads = [head_of(change) for change in event.changes]
             found = self._dags.all(heads, view, encoding)
             return _message(event, await self._checked(event.position, found))
 

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 from dagcatalog_server.catalog.errors import (
     CatalogUnavailable,
@@ -17,7 +17,7 @@ from dagcatalog_server.catalog.query import Cursor, DagFilter, ListQuery
 from dagcatalog_server.catalog.reading import check_position
 from dagcatalog_server.replica.heads import Head
 from dagcatalog_server.replica.present import Present
-from dagcatalog_server.replica.ring import RevisionChanges, Ring, by_revision
+from dagcatalog_server.replica.ring import Bell, RevisionChanges, Ring, by_revision
 from dagcatalog_server.replica.tail import READ_LIMIT, ReadChanges
 from dagcatalog_server.watch.query import (
     BookmarkEvent,
@@ -28,6 +28,7 @@ from dagcatalog_server.watch.query import (
 )
 
 STATE_PAGE = 500
+_MIN_LOOK_S = 1.0  # the consumer may take its time with a bookmark that is over
 MAX_PREFIX = 250  # the length of a dag_id
 
 
@@ -139,34 +140,33 @@ class WatchHub:
     async def _follow(
         self, query: WatchQuery, start: Position, history: int
     ) -> AsyncIterator[WatchEvent]:
-        position, live = start, False
-        due = _Due(query.bookmark_interval_s)
-        while True:
-            advanced = self._ring.next_advance()
-            history = self._check_history(position, history)
-            entries = self._ring.after(position.revision)
-            if entries is None:
-                if live and not query.conflate:
-                    raise WatcherTooSlow(position, self._ring.revision - position.revision)
-                entries = await self._read_log(position)
-            else:
-                live = True
-            told = _events(query, position, entries, history)
-            for event in told:
-                yield event
-                position = event.position
-            if told:
-                due.reset()
-            if entries:
-                position = Position(position.epoch, entries[-1].revision)
-            elif not self._draining:
-                await _wait(advanced, due.left_s())
-            draining = self._draining  # it may begin while the consumer takes its time
-            if draining or (not told and due.is_over()):
-                yield BookmarkEvent(position, draining=draining)
-                due.reset()
-            if draining:
-                return
+        with self._ring.bell() as bell, _Due(query.bookmark_interval_s, bell) as due:
+            position, live = start, False
+            while True:
+                history = self._check_history(position, history)
+                entries = self._ring.after(position.revision)
+                if entries is None:
+                    if live and not query.conflate:
+                        raise WatcherTooSlow(position, self._ring.revision - position.revision)
+                    entries = await self._read_log(position)
+                else:
+                    live = True
+                told = _events(query, position, entries, history)
+                for event in told:
+                    yield event
+                    position = event.position
+                if told:
+                    due.reset()
+                if entries:
+                    position = Position(position.epoch, entries[-1].revision)
+                elif not self._draining:
+                    await bell.wait()
+                draining = self._draining  # it may begin while the consumer takes its time
+                if draining or (not told and due.is_over()):
+                    yield BookmarkEvent(position, draining=draining)
+                    due.reset()
+                if draining:
+                    return
 
     def _check_history(self, position: Position, history: int) -> int:
         """Refuse a position that the ring's history does not have; return that history.
@@ -187,27 +187,37 @@ class WatchHub:
         return by_revision(changes)
 
 
-async def _wait(advanced: asyncio.Event, timeout_s: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            await advanced.wait()
-
-
 class _Due:
-    """When the next bookmark is due."""
+    """When the next bookmark is due: then the bell is rung.
 
-    def __init__(self, interval_s: float) -> None:
+    A timer that is set once an interval, whatever came in between: it looks when it ends, and is set
+    again for the rest.
+    """
+
+    def __init__(self, interval_s: float, bell: Bell) -> None:
         self._interval_s = interval_s
+        self._bell = bell
+        self._loop = asyncio.get_running_loop()
         self.reset()
+        self._timer = self._loop.call_at(self._at, self._look)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
 
     def reset(self) -> None:
-        self._at = asyncio.get_running_loop().time() + self._interval_s
-
-    def left_s(self) -> float:
-        return max(0.0, self._at - asyncio.get_running_loop().time())
+        self._at = self._loop.time() + self._interval_s
 
     def is_over(self) -> bool:
-        return self.left_s() == 0.0
+        return self._loop.time() >= self._at
+
+    def _look(self) -> None:
+        if self.is_over():
+            self._bell.ring()
+        at = max(self._at, self._loop.time() + _MIN_LOOK_S)
+        self._timer = self._loop.call_at(at, self._look)
 
 
 def _events(

@@ -1,10 +1,14 @@
 """The window on the end of the change log."""
 
+import asyncio
+
 import pytest
 
 from dagcatalog_server.catalog.model import Position
 from dagcatalog_server.replica.ring import RevisionChanges, Ring, by_revision
 from tests.support.stored import change, key, stamped, state
+
+PATIENCE_S = 10.0
 
 
 def revision(number: int, size: int = 1) -> RevisionChanges:
@@ -97,3 +101,33 @@ def test_rows_of_the_log_are_grouped_by_revision(sizes: list[int]) -> None:
     entries = [revision(number, size) for number, size in enumerate(sizes, 1)]
     rows = [row for entry in entries for row in entry.changes]
     assert by_revision(rows) == entries
+
+
+class TestBell:
+    async def test_what_rang_before_the_wait_is_not_missed(self) -> None:
+        made = ring()
+        with made.bell() as bell:
+            made.wake()
+            made.wake()
+            async with asyncio.timeout(PATIENCE_S):
+                await bell.wait()
+            waiting = asyncio.ensure_future(bell.wait())
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            made.wake()
+            async with asyncio.timeout(PATIENCE_S):
+                await waiting
+
+    async def test_whoever_has_gone_is_not_rung(self) -> None:
+        made = ring()
+        with made.bell() as bell:
+            waiting = asyncio.ensure_future(bell.wait())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        made.wake()
+        waiting = asyncio.ensure_future(bell.wait())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        bell.ring()
+        await waiting
