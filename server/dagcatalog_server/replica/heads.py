@@ -1,6 +1,6 @@
 """The live DAGs as of the ring's revision, in memory, each with its summary as the wire sends it."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -46,6 +46,16 @@ class HeadChange:
     head: Head | None
 
 
+@dataclass(frozen=True, slots=True)
+class HeadsPage:
+    """A part of the heads by key."""
+
+    heads: Sequence[Head]
+    total: int
+    """As many as all pages together hold."""
+    is_last: bool
+
+
 class Heads:
     """All live DAGs, kept by `HeadsFeed`. Used on the event loop only, so each call is atomic.
 
@@ -81,6 +91,20 @@ class Heads:
                 self._selected.clear()
             self._selected[asked] = tuple(self._select(namespaces, prefix))
         return self._selected[asked]
+
+    def page(
+        self, namespace: str | None, prefix: str, *, after: Name | None, size: int
+    ) -> HeadsPage:
+        """Return the next heads of a namespace (None: all) whose dag_id begins so, by key.
+
+        It costs no more with many DAGs than with few, whatever is being written; but for a prefix in
+        every namespace.
+        """
+        names, first, last = self._span(namespace, prefix)
+        start = first if after is None else bisect_right(names, after, first, last)
+        end = min(start + size, last)
+        shown = [self._heads[name] for name in names[start:end]]
+        return HeadsPage(shown, last - first, is_last=end == last)
 
     def apply(self, changes: Sequence[HeadChange]) -> None:
         """Take changes over, in their order; what is older than what is known changes nothing."""
@@ -123,16 +147,17 @@ class Heads:
             del self._names[bisect_left(self._names, name)]
 
     def _select(self, namespaces: frozenset[str] | None, prefix: str) -> Iterator[Head]:
-        if namespaces is None:
-            ranges = [self._names]
-        else:
-            ranges = [self._range(one, prefix) for one in sorted(namespaces)]
-        for names in ranges:
-            for name in names:
-                if name[1].startswith(prefix):
-                    yield self._heads[name]
+        for namespace in [None] if namespaces is None else sorted(namespaces):
+            names, first, last = self._span(namespace, prefix)
+            yield from (self._heads[name] for name in names[first:last])
 
-    def _range(self, namespace: str, prefix: str) -> list[Name]:
-        first = bisect_left(self._names, (namespace, prefix))
-        last = bisect_left(self._names, (namespace, prefix + _LAST))
-        return self._names[first:last]
+    def _span(self, namespace: str | None, prefix: str) -> tuple[Sequence[Name], int, int]:
+        """Tell where the names are: in which list, from where to where."""
+        if namespace is not None:
+            first = bisect_left(self._names, (namespace, prefix))
+            last = bisect_left(self._names, (namespace, prefix + _LAST), first)
+            return self._names, first, last
+        names = (
+            [name for name in self._names if name[1].startswith(prefix)] if prefix else self._names
+        )
+        return names, 0, len(names)

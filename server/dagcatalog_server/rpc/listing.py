@@ -1,8 +1,5 @@
 """List: from memory where it can say it all, from the store otherwise."""
 
-from bisect import bisect_right
-from collections.abc import Sequence
-
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog_server.catalog.catalog import Catalog
 from dagcatalog_server.catalog.listing import (
@@ -14,7 +11,6 @@ from dagcatalog_server.catalog.listing import (
 )
 from dagcatalog_server.catalog.model import Position
 from dagcatalog_server.catalog.query import Cursor, DagFilter, ListOrder
-from dagcatalog_server.replica.heads import Head
 from dagcatalog_server.replica.present import Present
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
@@ -50,16 +46,15 @@ class Listing:
         return await self._from_store(asked, page, at_least)
 
     def _from_memory(self, asked: ListRequest, plan: ListPlan, position: Position) -> bytes:
-        namespace = asked.filter.namespace
-        namespaces = None if namespace is None else frozenset({namespace})
-        heads = self._present.heads.select(namespaces, asked.filter.dag_id_prefix)
-        start = _place_after(heads, plan.after)
-        shown = heads[start : start + plan.size]
-        told = pb.ListResponse(total_size=len(heads), position=answers.position(position))
-        if start + plan.size < len(heads):
-            last = Cursor(shown[-1].key, shown[-1].revision)
-            told.next_page_token = next_token(asked, last, len(heads), position)
-        summaries = (field(_DAGS, head.summary) for head in shown)
+        after = (plan.after.key.namespace, plan.after.key.dag_id) if plan.after else None
+        page = self._present.heads.page(
+            asked.filter.namespace, asked.filter.dag_id_prefix, after=after, size=plan.size
+        )
+        told = pb.ListResponse(total_size=page.total, position=answers.position(position))
+        if not page.is_last:
+            last = Cursor(page.heads[-1].key, page.heads[-1].revision)
+            told.next_page_token = next_token(asked, last, page.total, position)
+        summaries = (field(_DAGS, head.summary) for head in page.heads)
         return b"".join((*summaries, told.SerializeToString()))
 
     async def _from_store(
@@ -76,10 +71,3 @@ class Listing:
 
 def _is_plain(given: DagFilter) -> bool:
     return given == DagFilter(namespace=given.namespace, dag_id_prefix=given.dag_id_prefix)
-
-
-def _place_after(heads: Sequence[Head], after: Cursor | None) -> int:
-    if after is None:
-        return 0
-    name = (after.key.namespace, after.key.dag_id)
-    return bisect_right(heads, name, key=lambda head: head.name)

@@ -141,3 +141,24 @@ def test_they_hold_what_a_plain_table_of_newest_words_holds(
         )
         assert len(heads) == len(expected)
         assert [heads.get(DagKey(*name)) for name in table] == [one.head for one in table.values()]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(changes(), max_size=20),
+    st.none() | st.sampled_from(NAMESPACES),
+    st.sampled_from(DAG_IDS),
+    st.integers(1, 4),
+)
+def test_pages_together_are_the_selection(
+    told: list[HeadChange], namespace: str | None, prefix: str, size: int
+) -> None:
+    heads = Heads()
+    heads.apply(told)
+    selected = heads.select(None if namespace is None else frozenset({namespace}), prefix)
+    pages = [heads.page(namespace, prefix, after=None, size=size)]
+    while not pages[-1].is_last:
+        pages.append(heads.page(namespace, prefix, after=pages[-1].heads[-1].name, size=size))
+    assert [one for page in pages for one in page.heads] == list(selected)
+    assert {page.total for page in pages} == {len(selected)}
+    assert all(len(page.heads) == size for page in pages[:-1])
