@@ -29,6 +29,7 @@ PUBLIC = [
     "ClientClosed",
     "Conflict",
     "Consistency",
+    "ConsumerNotFound",
     "ConsumerStatus",
     "ContentNotFound",
     "CorruptBlob",
