@@ -41,6 +41,7 @@ from dagcatalog_server.rpc.dags import (
     head_change_of_row,
     head_of_row,
 )
+from dagcatalog_server.rpc.graphing import GraphingMethods
 from dagcatalog_server.rpc.group_commit import GroupCommit
 from dagcatalog_server.rpc.health import Health
 from dagcatalog_server.rpc.reading import ReadingMethods, Replica
@@ -133,6 +134,7 @@ async def running_server(config: Config, store: Store) -> AsyncIterator[RunningS
             ReadingMethods(catalog, threads, replica, present, dags),
             WritingMethods(catalog, threads, group_commit),
             WatchingMethods(hub, registry, dags),
+            GraphingMethods(catalog, threads, present),
             ConsumingMethods(registry, propagation, hub, read_index),
             AdministeringMethods(catalog, threads),
         )

@@ -92,6 +92,7 @@ def _head(revision: int, state: DagState) -> Head:
         document_bytes=state.document_bytes,
         source_bytes=state.source_bytes,
         summary=answers.summary(revision, state).SerializeToString(),
+        dependencies=state.projection.dependencies,
     )
 
 

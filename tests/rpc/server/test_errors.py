@@ -29,7 +29,6 @@ from tests.support.wire import (
 )
 
 SERVICE = pb.DESCRIPTOR.services_by_name["CatalogService"]
-NOT_BUILT = {"Dependencies", "Impact"}
 
 
 def _subclasses(base: type[CatalogError]) -> Iterator[type[CatalogError]]:
@@ -66,15 +65,6 @@ async def test_what_cannot_be_decoded_is_refused(server: RunningServer, wire: by
         assert refusal.code is StatusCode.INVALID_ARGUMENT, method.name
         assert refusal.fields == ["request"]
         assert method.input_type.full_name in refusal.message
-
-
-async def test_what_is_not_built_yet_says_so(server: RunningServer) -> None:
-    for name in sorted(NOT_BUILT):
-        refusal = await _send(server, SERVICE.methods_by_name[name], b"")
-        assert (refusal.code, refusal.reason) == (StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED_YET")
-        assert name in refusal.message
-        assert "not built yet" in refusal.message
-        assert refusal.facts == {"feature": name}
 
 
 async def test_features_that_are_not_built_say_so_too(api: Api, namespace: str) -> None:
