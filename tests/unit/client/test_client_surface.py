@@ -52,6 +52,7 @@ PUBLIC = [
     "Document",
     "EdgeDifference",
     "FieldDifference",
+    "ImpactedDag",
     "InternalError",
     "InvalidArgument",
     "LimitExceeded",
@@ -69,6 +70,7 @@ PUBLIC = [
     "Position",
     "Precondition",
     "PreconditionFailed",
+    "Propagation",
     "Provenance",
     "PruneResult",
     "PutItem",
@@ -111,6 +113,10 @@ CALLS = [
     "list_versions",
     "list_parse_errors",
     "watch",
+    "dependencies",
+    "impact",
+    "acknowledge",
+    "await_propagation",
 ]
 
 
