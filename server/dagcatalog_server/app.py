@@ -7,20 +7,26 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 
 from dagcatalog_server.allocator import return_free_memory
 from dagcatalog_server.catalog.canonical import DocumentLimits
 from dagcatalog_server.catalog.catalog import Catalog, utc_now
 from dagcatalog_server.catalog.committing import Committed
+from dagcatalog_server.catalog.consuming import ConsumerLimits
 from dagcatalog_server.catalog.model import Change, Clock
 from dagcatalog_server.catalog.ports import Store
 from dagcatalog_server.catalog.query import Cursor, ListQuery
+from dagcatalog_server.catalog.trimming import Trim
 from dagcatalog_server.catalog.writes import Write, WriteLimits
 from dagcatalog_server.collector import calm_collector
 from dagcatalog_server.config import Config
+from dagcatalog_server.consumers.heard import Heard
+from dagcatalog_server.consumers.propagation import Propagation
+from dagcatalog_server.consumers.registry import ConsumerRegistry
 from dagcatalog_server.listening import listening
-from dagcatalog_server.opening import Doorbell, heard, made_doorbell
+from dagcatalog_server.opening import Doorbell, listened_to, made_doorbell
 from dagcatalog_server.replica.heads import Head
 from dagcatalog_server.replica.heads_feed import HeadsFeed, PresentPage
 from dagcatalog_server.replica.present import Present
@@ -28,18 +34,22 @@ from dagcatalog_server.replica.read_index import ReadIndex
 from dagcatalog_server.replica.ring import Ring
 from dagcatalog_server.replica.tail import Tail
 from dagcatalog_server.rpc.administering import AdministeringMethods
+from dagcatalog_server.rpc.consuming import ConsumingMethods
 from dagcatalog_server.rpc.dags import (
     CacheShares,
     EncodedDags,
+    Trims,
     head_change,
     head_change_of_row,
     head_of_row,
 )
+from dagcatalog_server.rpc.graphing import GraphingMethods
 from dagcatalog_server.rpc.group_commit import GroupCommit
 from dagcatalog_server.rpc.health import Health
 from dagcatalog_server.rpc.reading import ReadingMethods, Replica
 from dagcatalog_server.rpc.service import SERVICE_NAME, generic_handler
 from dagcatalog_server.rpc.threads import Threads
+from dagcatalog_server.rpc.view import Profile
 from dagcatalog_server.rpc.watching import WatchingMethods
 from dagcatalog_server.rpc.writing import WritingMethods
 from dagcatalog_server.watch.hub import WatchHub, WatchReads
@@ -70,6 +80,17 @@ def write_limits(config: Config) -> WriteLimits:
     return WriteLimits(document, config.max_source_bytes)
 
 
+def _trims(config: Config) -> Trims:
+    fields = {
+        Profile.WEBSERVER: config.profiles.webserver,
+        Profile.SCHEDULER: config.profiles.scheduler,
+    }
+    return {
+        profile: Trim(include=paths.include, exclude=paths.exclude)
+        for profile, paths in fields.items()
+    }
+
+
 @asynccontextmanager
 async def running_server(config: Config, store: Store) -> AsyncIterator[RunningServer]:
     """Serve until the block ends, then drain: no new calls, watches told where to resume.
@@ -78,7 +99,10 @@ async def running_server(config: Config, store: Store) -> AsyncIterator[RunningS
         ConfigurationProblem: an address cannot be listened on.
 
     """
-    catalog = Catalog(store, limits=write_limits(config))
+    consumer_limits = ConsumerLimits(
+        timedelta(seconds=config.consumer_silence), config.max_consumers
+    )
+    catalog = Catalog(store, limits=write_limits(config), consumer_limits=consumer_limits)
     with Threads(config.worker_threads) as threads:
         clock = await threads.call(catalog.clock)
         ring = Ring(clock.position, max_changes=config.watch_ring_changes)
@@ -100,7 +124,16 @@ async def running_server(config: Config, store: Store) -> AsyncIterator[RunningS
         )
         present = Present(ring, feed, read_index, tail.ring_doorbell)
         hub = WatchHub(ring, present, reads)
-        dags = EncodedDags(threads, catalog.blobs, shares=CacheShares(config.cache_bytes))
+        heard = Heard()
+        registry = ConsumerRegistry(
+            lambda report: threads.call(catalog.record_consumers, report), heard, consumer_limits
+        )
+        propagation = Propagation(
+            heard, lambda namespaces: threads.call(catalog.consumers, namespaces)
+        )
+        dags = EncodedDags(
+            threads, catalog.blobs, shares=CacheShares(config.cache_bytes), trims=_trims(config)
+        )
         group_commit = GroupCommit(
             lambda writes: threads.commit(catalog.commit, writes),
             max_group=config.max_commit_group,
@@ -116,12 +149,21 @@ async def running_server(config: Config, store: Store) -> AsyncIterator[RunningS
         handler = generic_handler(
             ReadingMethods(catalog, threads, replica, present, dags),
             WritingMethods(catalog, threads, group_commit),
-            WatchingMethods(hub, dags),
+            WatchingMethods(hub, registry, dags),
+            GraphingMethods(catalog, threads, present),
+            ConsumingMethods(registry, propagation, hub, read_index),
             AdministeringMethods(catalog, threads),
         )
         async with (
-            _background(tail.run(), feed.run(), heard(doorbell), group_commit.run()) as background,
-            listening(config, handler, hub, health) as (address, health_address),
+            _background(
+                tail.run(),
+                feed.run(),
+                listened_to(doorbell),
+                group_commit.run(),
+                registry.run(),
+                propagation.run(),
+            ) as background,
+            listening(config, handler, (hub, propagation), health) as (address, health_address),
         ):
             yield RunningServer(address, health_address, background)
 

@@ -2,10 +2,16 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dagcatalog_server.catalog.committing import Committed, commit_writes, rehearse_write
+from dagcatalog_server.catalog.consuming import (
+    ConsumerLimits,
+    ConsumerReport,
+    Recorded,
+    record_consumers,
+)
 from dagcatalog_server.catalog.difference import Difference
 from dagcatalog_server.catalog.diffing import DiffAnswer, diff_versions, diff_with_head
 from dagcatalog_server.catalog.guarding import GuardedStore
@@ -19,7 +25,15 @@ from dagcatalog_server.catalog.listing import (
     list_parse_errors,
     list_versions,
 )
-from dagcatalog_server.catalog.model import Blob, Change, Clock, DagKey, Position, StoreCounts
+from dagcatalog_server.catalog.model import (
+    Blob,
+    Change,
+    Clock,
+    Consumer,
+    DagKey,
+    Position,
+    StoreCounts,
+)
 from dagcatalog_server.catalog.parsing import ParseReport, check_report, commit_report
 from dagcatalog_server.catalog.ports import Snapshot, Store
 from dagcatalog_server.catalog.pruning import Pruned, PrunePolicy, check_policy, prune
@@ -34,6 +48,8 @@ from dagcatalog_server.catalog.reading import (
 from dagcatalog_server.catalog.verifying import Verified, verify
 from dagcatalog_server.catalog.writes import Write, WriteLimits, WriteOutcome
 
+LIVE_PAGE = 1_000
+
 
 def utc_now() -> datetime:
     """Read the wall clock."""
@@ -46,6 +62,7 @@ class Standing:
 
     clock: Clock
     counts: StoreCounts
+    consumers: Sequence[Consumer]
     store: str
     schema_revision: str
 
@@ -58,11 +75,13 @@ class Catalog:
         store: Store,
         *,
         limits: WriteLimits = WriteLimits(),
+        consumer_limits: ConsumerLimits = ConsumerLimits(),
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = GuardedStore(store)
         self._now = now
         self.limits = limits
+        self._consumer_limits = consumer_limits
 
     def commit(self, writes: Sequence[Write]) -> Committed:
         """Commit a group of writes; see `commit_writes`."""
@@ -120,6 +139,16 @@ class Catalog:
         with self._store.read() as snapshot:
             return list_parse_errors(snapshot, namespace, bundle_name, page)
 
+    def record_consumers(self, report: ConsumerReport) -> Recorded:
+        """Write down which consumers there are and what each has applied."""
+        return record_consumers(self._store, report, self._consumer_limits)
+
+    def consumers(self, namespaces: Collection[str]) -> tuple[Clock, Sequence[Consumer]]:
+        """Read the consumers of these namespaces, and the clock with them."""
+        with self._store.read() as snapshot:
+            silence = self._consumer_limits.silence
+            return snapshot.clock(), snapshot.consumers(namespaces, heard_within=silence)
+
     def prune(self, policy: PrunePolicy) -> Iterator[Pruned]:
         """Prune step by step; see `pruning.prune`."""
         return prune(self._store, check_policy(policy), self._now())
@@ -147,6 +176,20 @@ class Catalog:
             clock = snapshot.clock()
             return clock, snapshot.page(ListQuery(DagFilter(), clock.revision, limit, after=after))
 
+    def live(self, namespace: str) -> tuple[Clock, Iterator[StateRow]]:
+        """Give all live DAGs of a namespace as of one moment, a page at a time; no blob is read."""
+        clock = self.clock()
+        dag_filter = DagFilter(namespace=namespace)
+        return clock, self._pages(ListQuery(dag_filter, clock.revision, LIVE_PAGE))
+
+    def _pages(self, query: ListQuery) -> Iterator[StateRow]:
+        """Read page after page of one revision, each in a short transaction of its own."""
+        while page := self.page(query):
+            yield from page
+            if len(page) < query.limit:
+                return
+            query = replace(query, after=Cursor(page[-1].state.key, page[-1].revision))
+
     def page(self, query: ListQuery) -> Sequence[StateRow]:
         """Read one page of a listing at a revision that may not be pruned."""
         with self._store.read() as snapshot:
@@ -165,6 +208,7 @@ class Catalog:
             return Standing(
                 snapshot.clock(),
                 snapshot.counts(),
+                snapshot.consumers(None, heard_within=self._consumer_limits.silence),
                 self._store.name,
                 self._store.schema_revision,
             )

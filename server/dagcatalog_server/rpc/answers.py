@@ -13,7 +13,9 @@ from dagcatalog_server.catalog.errors import CatalogError
 from dagcatalog_server.catalog.model import (
     Change,
     ChangeKind,
+    Consumer,
     DagState,
+    Dependency,
     ParseError,
     Position,
     Projection,
@@ -89,22 +91,24 @@ def _projected(projection: Projection) -> dict[str, Any]:  # arguments of DagSum
         "fileloc": projection.fileloc,
         "task_count": projection.task_count,
         "operators": projection.operators,
-        "dependencies": [
-            res.DagDependency(
-                source=edge.source,
-                target=edge.target,
-                label=edge.label,
-                dependency_type=edge.dependency_type,
-                dependency_id=edge.dependency_id,
-            )
-            for edge in projection.dependencies
-        ],
+        "dependencies": [dependency(edge) for edge in projection.dependencies],
         "start_date": timestamp(projection.start_date),
         "end_date": timestamp(projection.end_date),
         "catchup": projection.catchup,
         "paused_at_creation": projection.paused_at_creation,
         "serialization_version": projection.serialization_version,
     }
+
+
+def dependency(edge: Dependency) -> res.DagDependency:
+    """Tell an edge between DAGs."""
+    return res.DagDependency(
+        source=edge.source,
+        target=edge.target,
+        label=edge.label,
+        dependency_type=edge.dependency_type,
+        dependency_id=edge.dependency_id,
+    )
 
 
 def put_result(outcome: DagOutcome) -> pb.PutResult:
@@ -183,6 +187,16 @@ def parse_errors(rows: Sequence[ParseError]) -> list[res.ParseError]:
     ]
 
 
+def consumer(value: Consumer) -> pb.ConsumerStatus:
+    """Tell of a consumer."""
+    return pb.ConsumerStatus(
+        consumer_id=value.key.consumer_id,
+        namespace=value.key.namespace,
+        acknowledged=position(value.acknowledged),
+        last_time=timestamp(value.heard_at),
+    )
+
+
 def status(standing: Standing) -> pb.StatusResponse:
     """Tell where the catalog stands; the replica adds what only it knows."""
     counts = standing.counts
@@ -204,4 +218,5 @@ def status(standing: Standing) -> pb.StatusResponse:
         blob_count=counts.blobs,
         stored_bytes=counts.stored_bytes,
         raw_bytes=counts.raw_bytes,
+        consumers=[consumer(one) for one in standing.consumers],
     )

@@ -8,9 +8,9 @@ from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog_server.catalog.errors import BlobCorrupt
 from dagcatalog_server.catalog.model import Position
 from dagcatalog_server.rpc import answers
-from dagcatalog_server.rpc.dags import EncodedDags, Encoding, wire_bytes
+from dagcatalog_server.rpc.dags import EncodedDags, wire_bytes
 from dagcatalog_server.rpc.messages import chunk_by_bytes
-from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.view import Form
 from dagcatalog_server.rpc.wire import header
 from dagcatalog_server.watch.query import StateEvent
 
@@ -35,9 +35,9 @@ class StateMessages:
             dags.shares.states, getsizeof=lambda messages: sum(map(len, messages))
         )
 
-    async def of(self, event: StateEvent, view: View, encoding: Encoding) -> AsyncIterator[bytes]:
+    async def of(self, event: StateEvent, form: Form) -> AsyncIterator[bytes]:
         """Give the messages of a part of the present."""
-        key = (event.name, view, encoding)
+        key = (event.name, form)
         kept = self._kept.get(key) if event.name is not None else None
         if kept is not None:
             for message in kept:
@@ -45,7 +45,7 @@ class StateMessages:
             return
         made: list[bytes] = []
         size = 0
-        async for message in self._encoded(event, view, encoding):
+        async for message in self._encoded(event, form):
             yield message
             size += len(message)
             if event.name is not None and size <= self._kept.maxsize:
@@ -53,13 +53,11 @@ class StateMessages:
         if event.name is not None and size <= self._kept.maxsize:
             self._kept[key] = tuple(made)
 
-    async def _encoded(
-        self, event: StateEvent, view: View, encoding: Encoding
-    ) -> AsyncIterator[bytes]:
+    async def _encoded(self, event: StateEvent, form: Form) -> AsyncIterator[bytes]:
         position = pb.WatchResponse(position=answers.position(event.position)).SerializeToString()
-        for part in chunk_by_bytes(event.heads, lambda one: wire_bytes(one, view)):
+        for part in chunk_by_bytes(event.heads, lambda one: wire_bytes(one, form.view)):
             try:
-                dags = await self._dags.all(part, view, encoding, evict=False)
+                dags = await self._dags.all(part, form, evict=False)
             except BlobCorrupt:  # it may have been compacted meanwhile
                 await self._check(event.position)
                 raise

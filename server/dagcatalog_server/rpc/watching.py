@@ -1,21 +1,23 @@
 """Watch on the wire: events become messages; what watchers share is encoded once."""
 
 from collections.abc import AsyncGenerator, Awaitable, Hashable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_server.catalog.errors import BlobCorrupt
 from dagcatalog_server.catalog.model import Change, Position
+from dagcatalog_server.catalog.names import EVERY_NAMESPACE
+from dagcatalog_server.consumers.registry import ConsumerRegistry
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
-from dagcatalog_server.rpc.dags import EncodedDags, Encoding, head_of
+from dagcatalog_server.rpc.dags import EncodedDags, head_of
 from dagcatalog_server.rpc.encoded import EncodedCache
 from dagcatalog_server.rpc.states import StateMessages
-from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.view import Form, View
 from dagcatalog_server.rpc.wire import field, renumbered
 from dagcatalog_server.watch.hub import WatchHub
-from dagcatalog_server.watch.query import BookmarkEvent, ChangeEvent, StateEvent
+from dagcatalog_server.watch.query import BookmarkEvent, ChangeEvent, StateEvent, WatchQuery
 
 # Numbers of fields.
 _CHANGE_SET = 3  # of WatchResponse
@@ -26,8 +28,9 @@ _CHANGE_DAG = 5  # of Change
 class WatchingMethods:
     """Watch."""
 
-    def __init__(self, hub: WatchHub, dags: EncodedDags) -> None:
+    def __init__(self, hub: WatchHub, registry: ConsumerRegistry, dags: EncodedDags) -> None:
         self._hub = hub
+        self._registry = registry
         self._dags = dags
         self._events = EncodedCache(dags.shares.events)
         self._states = StateMessages(dags, hub.check)
@@ -36,21 +39,33 @@ class WatchingMethods:
         self, request: pb.WatchRequest, call: Call
     ) -> AsyncGenerator[pb.WatchResponse | bytes, None]:
         """Stream the present if asked for, and then every change."""
-        view = requests.view(request.view, default=View.SUMMARY)
-        encoding = requests.encoding(request)
-        async with aclosing(self._hub.watch(requests.watch_query(request))) as events:
+        form = requests.form(request, default=View.SUMMARY)
+        query = requests.watch_query(request)
+        async with (
+            self._registered(request.consumer_id, query),
+            aclosing(self._hub.watch(query)) as events,
+        ):
             async for event in events:
                 match event:
                     case StateEvent():
-                        async for answer in self._states.of(event, view, encoding):
+                        async for answer in self._states.of(event, form):
                             yield answer
                     case ChangeEvent():
-                        yield await self._changes(event, view, encoding)
+                        yield await self._changes(event, form)
                     case BookmarkEvent():
                         bookmark = pb.Bookmark(synced=event.synced, draining=event.draining)
                         yield pb.WatchResponse(
                             position=answers.position(event.position), bookmark=bookmark
                         )
+
+    def _registered(self, consumer_id: str, query: WatchQuery) -> AbstractAsyncContextManager[None]:
+        if not consumer_id:
+            return nullcontext()
+        start = query.after
+        if start is not None:
+            start = Position(start.epoch or self._hub.position.epoch, start.revision)
+        namespaces = query.namespaces or {EVERY_NAMESPACE}
+        return self._registry.watching(consumer_id, namespaces, start)
 
     async def _checked(self, position: Position, dags: Awaitable[list[bytes]]) -> list[bytes]:
         """Wait for the DAGs of an event; content that is gone may have been compacted meanwhile."""
@@ -60,8 +75,8 @@ class WatchingMethods:
             await self._hub.check(position)
             raise
 
-    async def _changes(self, event: ChangeEvent, view: View, encoding: Encoding) -> bytes:
-        key = _key(event, view, encoding)
+    async def _changes(self, event: ChangeEvent, form: Form) -> bytes:
+        key = _key(event, form)
         kept = self._events.get(key)
         if kept is not None:
             return kept
@@ -69,7 +84,7 @@ class WatchingMethods:
             # The first of many, nearly always with what was just committed still in memory: encoded
             # here and now it spares the others a wait each.
             heads = [head_of(change) for change in event.changes]
-            dags = self._dags.at_hand(heads, view, encoding)
+            dags = self._dags.at_hand(heads, form)
             if dags is not None:
                 made = _message(event, dags)
                 self._events.put(key, made)
@@ -77,7 +92,7 @@ class WatchingMethods:
 
         async def encode() -> bytes:
             heads = [head_of(change) for change in event.changes]
-            found = self._dags.all(heads, view, encoding)
+            found = self._dags.all(heads, form)
             return _message(event, await self._checked(event.position, found))
 
         return await self._events.get_or_encode(key, encode)
@@ -93,10 +108,10 @@ def _message(event: ChangeEvent, dags: Sequence[bytes]) -> bytes:
     return _position(event.position) + field(_CHANGE_SET, b"".join(changes))
 
 
-def _key(event: ChangeEvent, view: View, encoding: Encoding) -> Hashable:
+def _key(event: ChangeEvent, form: Form) -> Hashable:
     """Name a message: with the history, these changes and this position it is always the same."""
     rows = tuple((change.revision, change.ordinal) for change in event.changes)
-    return event.history, event.position.revision, rows, event.conflated, view, encoding
+    return event.history, event.position.revision, rows, event.conflated, form
 
 
 def _position(position: Position) -> bytes:

@@ -29,6 +29,7 @@ PUBLIC = [
     "ClientClosed",
     "Conflict",
     "Consistency",
+    "ConsumerNotFound",
     "ConsumerStatus",
     "ContentNotFound",
     "CorruptBlob",
@@ -51,6 +52,7 @@ PUBLIC = [
     "Document",
     "EdgeDifference",
     "FieldDifference",
+    "ImpactedDag",
     "InternalError",
     "InvalidArgument",
     "LimitExceeded",
@@ -68,6 +70,7 @@ PUBLIC = [
     "Position",
     "Precondition",
     "PreconditionFailed",
+    "Propagation",
     "Provenance",
     "PruneResult",
     "PutItem",
@@ -110,6 +113,10 @@ CALLS = [
     "list_versions",
     "list_parse_errors",
     "watch",
+    "dependencies",
+    "impact",
+    "acknowledge",
+    "await_propagation",
 ]
 
 

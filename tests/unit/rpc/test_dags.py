@@ -15,8 +15,9 @@ from dagcatalog_server.rpc.call import Call
 from dagcatalog_server.rpc.dags import CacheShares, EncodedDags, head_of
 from dagcatalog_server.rpc.readable import to_struct
 from dagcatalog_server.rpc.threads import Threads
-from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.view import Form, View
 from dagcatalog_server.rpc.watching import WatchingMethods
+from tests.support.consuming import Consuming
 from tests.support.dags import dag_document
 from tests.support.documents import as_bytes
 from tests.support.watching import PATIENCE_S, Replica, running
@@ -90,8 +91,8 @@ class TestEncoding:
         }
         for (view, encoding), dag in expected.items():
             dag.summary.CopyFrom(summary(change))
-            one = await dags.one(head_of(change), view, encoding)
-            assert await dags.all([head_of(change)], view, encoding) == [one]
+            one = await dags.one(head_of(change), Form(view, encoding))
+            assert await dags.all([head_of(change)], Form(view, encoding)) == [one]
             assert read(one) == dag
             if view is not View.READABLE:  # the order of a map is nobody's promise
                 assert one == pb.StatePage(dags=[dag]).SerializeToString()
@@ -102,12 +103,12 @@ class TestEncoding:
         change = commit_one(replica.catalog, put("a"))
         dense = Blob(change.state.hashes.content, BlobKind.DOCUMENT, b"{}")
         dags = EncodedDags(threads, lambda _: {dense.hash: dense}, shares=PLENTY)
-        dag = read(await dags.one(head_of(change), View.DOCUMENT, ZSTD))
+        dag = read(await dags.one(head_of(change), Form(View.DOCUMENT, ZSTD)))
         assert (dag.document, dag.document_encoding) == (b"{}", IDENTITY)
 
     async def test_a_dag_without_source_has_none(self, replica: Replica, dags: EncodedDags) -> None:
         change = commit_one(replica.catalog, put("a"))
-        dag = read(await dags.one(head_of(change), View.SOURCE, IDENTITY))
+        dag = read(await dags.one(head_of(change), Form(View.SOURCE, IDENTITY)))
         assert dag == res.Dag(summary=summary(change))
 
 
@@ -120,7 +121,7 @@ class TestFrames:
         frame = zstandard.ZstdCompressor(level=19).compress(raw)
         kept = Blob(change.state.hashes.content, BlobKind.DOCUMENT, raw, frame=frame)
         dags = EncodedDags(threads, lambda _: {kept.hash: kept}, shares=PLENTY)
-        dag = read(await dags.one(head_of(change), View.DOCUMENT, ZSTD))
+        dag = read(await dags.one(head_of(change), Form(View.DOCUMENT, ZSTD)))
         assert (dag.document, dag.document_encoding) == (frame, ZSTD)
 
 
@@ -129,7 +130,7 @@ class TestSharing:
         self, replica: Replica, dags: EncodedDags, blobs: CountedBlobs
     ) -> None:
         heads = [head_of(commit_one(replica.catalog, put(f"d{number}"))) for number in range(5)]
-        asked = [dags.all(heads, View.DOCUMENT, IDENTITY) for _ in range(100)]
+        asked = [dags.all(heads, Form(View.DOCUMENT, IDENTITY)) for _ in range(100)]
         answered = await asyncio.gather(*asked)
         assert len(blobs.questions) == 1
         assert all(one == answered[0] for one in answered)
@@ -141,7 +142,7 @@ class TestSharing:
         self, replica: Replica, dags: EncodedDags, blobs: CountedBlobs
     ) -> None:
         head = head_of(commit_one(replica.catalog, put("a")))
-        asked = [dags.one(head, View.DOCUMENT, IDENTITY) for _ in range(100)]
+        asked = [dags.one(head, Form(View.DOCUMENT, IDENTITY)) for _ in range(100)]
         answered = await asyncio.gather(*asked)
         assert all(one is answered[0] for one in answered)
         assert blobs.questions == [{head.content_hash}]
@@ -150,8 +151,8 @@ class TestSharing:
         self, replica: Replica, dags: EncodedDags, blobs: CountedBlobs
     ) -> None:
         heads = [head_of(commit_one(replica.catalog, put(name))) for name in "abcdef"]
-        first = await dags.all(heads[:3], View.DOCUMENT, IDENTITY)
-        every = await dags.all(heads, View.DOCUMENT, IDENTITY)
+        first = await dags.all(heads[:3], Form(View.DOCUMENT, IDENTITY))
+        every = await dags.all(heads, Form(View.DOCUMENT, IDENTITY))
         assert every[:3] == first
         assert [read(one).summary.dag_id for one in every] == list("abcdef")
         assert blobs.questions == [
@@ -163,8 +164,8 @@ class TestSharing:
         self, replica: Replica, dags: EncodedDags, blobs: CountedBlobs
     ) -> None:
         head = head_of(commit_one(replica.catalog, put("a")))
-        await dags.one(head, View.SUMMARY, IDENTITY)
-        await dags.all([head], View.SUMMARY, IDENTITY)
+        await dags.one(head, Form(View.SUMMARY, IDENTITY))
+        await dags.all([head], Form(View.SUMMARY, IDENTITY))
         assert blobs.questions == []
 
     async def test_what_was_just_committed_is_not_asked_for(
@@ -174,7 +175,7 @@ class TestSharing:
         change = commit_one(replica.catalog, made)
         dags.remember(made.blobs())
         for view in (View.DOCUMENT, View.SOURCE, View.READABLE):
-            await dags.one(head_of(change), view, IDENTITY)
+            await dags.one(head_of(change), Form(view, IDENTITY))
         assert blobs.questions == []
 
     async def test_one_that_is_lost_does_not_spoil_the_next(
@@ -184,9 +185,9 @@ class TestSharing:
         blobs.lost = {head.content_hash}
         for _ in range(2):
             with pytest.raises(BlobCorrupt):
-                await dags.one(head, View.DOCUMENT, IDENTITY)
+                await dags.one(head, Form(View.DOCUMENT, IDENTITY))
         blobs.lost = set()
-        assert await dags.one(head, View.DOCUMENT, IDENTITY)
+        assert await dags.one(head, Form(View.DOCUMENT, IDENTITY))
 
     async def test_a_share_too_small_for_anything_still_answers(
         self, threads: Threads, replica: Replica, blobs: CountedBlobs
@@ -195,8 +196,8 @@ class TestSharing:
         made = put("a")
         head = head_of(commit_one(replica.catalog, made))
         dags.remember(made.blobs())
-        first = await dags.one(head, View.DOCUMENT, IDENTITY)
-        assert await dags.all([head], View.DOCUMENT, IDENTITY) == [first]
+        first = await dags.one(head, Form(View.DOCUMENT, IDENTITY))
+        assert await dags.all([head], Form(View.DOCUMENT, IDENTITY)) == [first]
         assert len(blobs.questions) == 2
 
     async def test_who_reads_everything_once_pushes_nothing_out(
@@ -207,9 +208,9 @@ class TestSharing:
             head_of(commit_one(replica.catalog, put(f"d{number}", padding="x" * 3_000)))
             for number in range(6)
         ]
-        hot = await dags.one(heads[0], View.DOCUMENT, IDENTITY)
-        await dags.all(heads, View.DOCUMENT, IDENTITY, evict=False)
-        assert await dags.one(heads[0], View.DOCUMENT, IDENTITY) is hot
+        hot = await dags.one(heads[0], Form(View.DOCUMENT, IDENTITY))
+        await dags.all(heads, Form(View.DOCUMENT, IDENTITY), evict=False)
+        assert await dags.one(heads[0], Form(View.DOCUMENT, IDENTITY)) is hot
 
 
 def test_the_shares_of_the_memory_are_not_more_than_it() -> None:
@@ -252,7 +253,7 @@ class TestWatchers:
         encoding: "res.DocumentEncoding.ValueType",
     ) -> None:
         async with running(replica):
-            watching = WatchingMethods(replica.hub, dags)
+            watching = WatchingMethods(replica.hub, Consuming(replica.store).registry, dags)
             messages = await self.first_messages(
                 watching, replica, 100, view=res.DAG_VIEW_DOCUMENT, accept_encodings=[encoding]
             )
@@ -269,7 +270,7 @@ class TestWatchers:
         self, replica: Replica, dags: EncodedDags, blobs: CountedBlobs
     ) -> None:
         async with running(replica):
-            watching = WatchingMethods(replica.hub, dags)
+            watching = WatchingMethods(replica.hub, Consuming(replica.store).registry, dags)
             messages = await self.first_messages(watching, replica, 100)
         assert all(message is messages[0] for message in messages)
         assert blobs.questions == []
@@ -278,7 +279,7 @@ class TestWatchers:
         self, replica: Replica, dags: EncodedDags
     ) -> None:
         async with running(replica):
-            watching = WatchingMethods(replica.hub, dags)
+            watching = WatchingMethods(replica.hub, Consuming(replica.store).registry, dags)
             every = await self.first_messages(watching, replica, 1)
             replica.write(put("b", tags=("y",)))
             await replica.caught_up()
@@ -300,7 +301,7 @@ class TestWatchers:
         replica.write(*(put(f"d{number}") for number in range(50)))
         async with running(replica):
             await replica.caught_up()
-            watching = WatchingMethods(replica.hub, dags)
+            watching = WatchingMethods(replica.hub, Consuming(replica.store).registry, dags)
             for _ in range(10):
                 request = pb.WatchRequest(
                     namespaces=["-"], initial_state=True, view=res.DAG_VIEW_DOCUMENT

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
-from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_server.catalog.errors import BlobCorrupt
 from dagcatalog_server.catalog.model import Blob, Position
 from dagcatalog_server.replica.heads import Head
@@ -14,12 +13,11 @@ from dagcatalog_server.rpc.dags import CacheShares, EncodedDags, head_of
 from dagcatalog_server.rpc.messages import MESSAGE_BYTES
 from dagcatalog_server.rpc.states import StateMessages
 from dagcatalog_server.rpc.threads import Threads
-from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.view import Form, View
 from dagcatalog_server.watch.query import StateEvent
 from tests.support.watching import Replica
 from tests.support.writes import commit_one, put
 
-IDENTITY = res.DOCUMENT_ENCODING_IDENTITY
 POSITION = Position("epoch", 9)
 
 
@@ -51,7 +49,7 @@ def dags_of(threads: Threads, total: int, document: bytes = b"{}") -> EncodedDag
 
 
 async def messages(states: StateMessages, event: StateEvent) -> list[bytes]:
-    return [one async for one in states.of(event, View.DOCUMENT, IDENTITY)]
+    return [one async for one in states.of(event, Form(View.DOCUMENT))]
 
 
 def dag_ids(parts: list[bytes]) -> list[str]:
