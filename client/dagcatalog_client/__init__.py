@@ -25,6 +25,7 @@ from dagcatalog_client.errors import (
     DeadlineExceeded,
     InternalError,
     InvalidArgument,
+    InvalidSettings,
     LimitExceeded,
     NotDeleted,
     NotFound,
@@ -37,6 +38,7 @@ from dagcatalog_client.errors import (
     RevisionCompacted,
     RevisionInFuture,
     StorageFull,
+    TlsFailed,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -92,6 +94,7 @@ from dagcatalog_client.model import (
     WatchEvent,
     WriteResult,
 )
+from dagcatalog_client.settings import Tls
 from dagcatalog_client.version import __version__
 
 __all__ = [
@@ -135,6 +138,7 @@ __all__ = [
     "FieldDifference",
     "InternalError",
     "InvalidArgument",
+    "InvalidSettings",
     "LimitExceeded",
     "NamespaceStatus",
     "NotDeleted",
@@ -165,6 +169,8 @@ __all__ = [
     "Status",
     "StorageFull",
     "TaskDifference",
+    "Tls",
+    "TlsFailed",
     "TooLarge",
     "Unauthenticated",
     "Unavailable",
