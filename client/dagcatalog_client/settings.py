@@ -87,18 +87,18 @@ def resolve(
     """
     given = address if isinstance(address, str | None) else ",".join(address)
     named, stored = _context(context, environ, address_given=bool(given))
-    found = Settings(
-        address=(
-            given or environ.get(ADDRESS_VARIABLE) or ",".join(stored.addresses) or DEFAULT_ADDRESS
-        ),
-        namespace=(
-            namespace or environ.get(NAMESPACE_VARIABLE) or stored.namespace or DEFAULT_NAMESPACE
-        ),
-        tls=_tls(environ, stored, given=tls),
-        token=_token(token, environ, stored),
-        context=named,
-    )
-    return _checked(found)
+    return _filled(given, namespace, named, stored, tls=tls, token=token, environ=environ)
+
+
+def from_context(name: str, stored: StoredContext) -> Settings:
+    """Return what a client is set to that takes everything from one context.
+
+    Raises:
+        InvalidSettings: it contradicts itself.
+
+    """
+    nothing: Mapping[str, str] = {}
+    return _filled(None, None, name, stored, tls=None, token=None, environ=nothing)
 
 
 def _context(
@@ -117,6 +117,33 @@ def _context(
     return (
         (stored.current, stored.named(stored.current)) if stored.current else ("", StoredContext())
     )
+
+
+def _filled(
+    address: str | None,
+    namespace: str | None,
+    name: str,
+    stored: StoredContext,
+    *,
+    tls: Tls | bool | None,
+    token: Token | None,
+    environ: Mapping[str, str],
+) -> Settings:
+    found = Settings(
+        address=(
+            address
+            or environ.get(ADDRESS_VARIABLE)
+            or ",".join(stored.addresses)
+            or DEFAULT_ADDRESS
+        ),
+        namespace=(
+            namespace or environ.get(NAMESPACE_VARIABLE) or stored.namespace or DEFAULT_NAMESPACE
+        ),
+        tls=_tls(environ, stored, given=tls),
+        token=_token(token, environ, stored),
+        context=name,
+    )
+    return _checked(found)
 
 
 def _tls(
