@@ -1,6 +1,5 @@
 """`dagctl`, and `python -m dagcatalog_client`."""
 
-import os
 import sys
 
 _EXTRA = {"click", "rich", "yaml"}
@@ -8,8 +7,6 @@ _EXTRA = {"click", "rich", "yaml"}
 
 def main() -> None:
     """Run dagctl; say what to install if its extra is missing."""
-    # What grpc has to say of a connection, dagctl says in a sentence.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from dagcatalog_client.cli.app import run  # noqa: PLC0415 - the extra may be missing
     except ModuleNotFoundError as missing:

@@ -105,7 +105,7 @@ class _following:  # noqa: N801 - used as a function
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGINT)
         try:
-            _, errors = self._process.communicate(timeout=20)
+            errors = self._process.communicate(timeout=20)[1]
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()

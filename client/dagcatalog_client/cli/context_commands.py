@@ -101,9 +101,7 @@ def use(name: str | None, *, none: bool) -> None:
 @click.option("--token", "ask_token", is_flag=True, help="Ask for a token, or read it from a pipe.")
 @click.option("--unset", multiple=True, metavar="SETTING", help="Take a setting away: ca_file.")
 @click.option("--use", "use_it", is_flag=True, help="Make it the current context.")
-def set_(
-    name: str, /, *, ask_token: bool, unset: tuple[str, ...], use_it: bool, **given: Any
-) -> None:
+def set_(*, name: str, ask_token: bool, unset: tuple[str, ...], use_it: bool, **given: Any) -> None:
     """Make a context, or change what is given of one.
 
     The file is written anew, for its owner only: comments in it are lost.

@@ -2,25 +2,21 @@
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import click
 
 from dagcatalog_client.cli.context import Context, Output, pass_context
+from dagcatalog_client.cli.filters import Conditions, dag_filter, filter_options
 from dagcatalog_client.cli.following import follow, watch_option
 from dagcatalog_client.cli.plain import emit
 from dagcatalog_client.cli.suggesting import unknown_namespace
 from dagcatalog_client.cli.tables import Column, print_table, schedule_text, time_text
 from dagcatalog_client.client import Client
 from dagcatalog_client.errors import CatalogError
-from dagcatalog_client.model import DagFilter, DagSummary, DeletedFilter, ScheduleKind
+from dagcatalog_client.model import DagSummary
 
 MAX_PAGE_SIZE = 1_000
-KINDS = {
-    kind.name.lower().replace("_", "-"): kind
-    for kind in ScheduleKind
-    if kind is not ScheduleKind.UNSPECIFIED
-}
 COLUMNS = (
     Column("DAG", key=True),
     Column("VERSION", number=True),
@@ -33,48 +29,8 @@ COLUMNS = (
 )
 
 
-class Conditions(TypedDict):
-    """The options that say which DAGs."""
-
-    prefix: str
-    text: str
-    tags: tuple[str, ...]
-    all_tags: tuple[str, ...]
-    owners: tuple[str, ...]
-    bundle: str
-    file: str
-    operators: tuple[str, ...]
-    schedules: tuple[str, ...]
-    changed_after: int
-    deleted: bool
-    with_deleted: bool
-
-
 @click.command("list")
-@click.option("--prefix", default="", help="Start of the dag_id.")
-@click.option("--text", default="", help="Found in dag_id, name or description.")
-@click.option("--tag", "tags", multiple=True, help="Has one of these tags.")
-@click.option("--all-tags", multiple=True, help="Has all of these tags.")
-@click.option("--owner", "owners", multiple=True, help="Has one of these owners.")
-@click.option("--bundle", default="", help="Name of its bundle.")
-@click.option("--file", default="", help="Its file, as a path inside the bundle.")
-@click.option("--operator", "operators", multiple=True, help="Uses one of these operators.")
-@click.option(
-    "--schedule",
-    "schedules",
-    multiple=True,
-    type=click.Choice(list(KINDS)),
-    help="Is scheduled so.",
-)
-@click.option(
-    "--changed-after",
-    type=click.IntRange(min=0),
-    default=0,
-    metavar="REVISION",
-    help="Has changed since.",
-)
-@click.option("--deleted", is_flag=True, help="Deleted DAGs instead of live ones.")
-@click.option("--with-deleted", is_flag=True, help="Deleted DAGs too.")
+@filter_options
 @click.option("--at", type=click.IntRange(min=1), metavar="REVISION", help="As it was then.")
 @click.option(
     "--order-by",
@@ -98,9 +54,7 @@ def list_dags(
     """List DAGs. All conditions must hold; those that can be repeated are alternatives."""
     if at is not None and following:
         raise click.UsageError("the past does not change: give --at or --watch, not both")
-    if conditions["deleted"] and conditions["with_deleted"]:
-        raise click.UsageError("give --deleted or --with-deleted, not both")
-    wanted, page_size = _filter(conditions), min(limit or MAX_PAGE_SIZE, MAX_PAGE_SIZE)
+    wanted, page_size = dag_filter(conditions), min(limit or MAX_PAGE_SIZE, MAX_PAGE_SIZE)
 
     def read(client: Client) -> list[DagSummary]:
         found = client.list(wanted, order_by=order_by, at=at, page_size=page_size)
@@ -114,28 +68,6 @@ def list_dags(
         _show(context, found)
         if not found and context.output is Output.TABLE:
             _say_why(context, client)
-
-
-def _filter(given: Conditions) -> DagFilter:
-    return DagFilter(
-        dag_id_prefix=given["prefix"],
-        text=given["text"],
-        tags_any=given["tags"],
-        tags_all=given["all_tags"],
-        owners=given["owners"],
-        bundle_name=given["bundle"],
-        file=given["file"],
-        operators=given["operators"],
-        schedule_kinds=tuple(KINDS[name] for name in given["schedules"]),
-        changed_after_revision=given["changed_after"],
-        deleted=_tombstones(given),
-    )
-
-
-def _tombstones(given: Conditions) -> DeletedFilter:
-    if given["deleted"]:
-        return DeletedFilter.ONLY
-    return DeletedFilter.INCLUDE if given["with_deleted"] else DeletedFilter.EXCLUDE
 
 
 def _show(context: Context, found: Sequence[DagSummary]) -> None:
