@@ -92,8 +92,9 @@ def read(said: str, address: str) -> tuple[type[errors.CatalogError], str]:
 def _cause(said: str) -> str:
     """Cut what grpc wraps around the word of the system, `Connection refused` for instance."""
     said = said.removeprefix("Getting metadata from plugin failed with error: ")
-    if "CERTIFICATE_VERIFY_FAILED: " in said:
-        said = said.partition("CERTIFICATE_VERIFY_FAILED: ")[2].removesuffix(": OK")
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        reason = said.partition("CERTIFICATE_VERIFY_FAILED: ")[2].removesuffix(": OK")
+        said = reason or "it is not signed by who is trusted, or has expired"
     elif not said.startswith("/"):
         said = said.rpartition(": ")[2]
     return re.sub(r"^recvmsg:|\s*\(\d+\)$", "", said)

@@ -29,19 +29,20 @@ class Connection:
         self._settings = settings
         self._options = channel.options({**_authority(settings), **overrides})
         self._target = Target(settings.addresses)
-        self._files: tuple[credentials.StampT | None, ...] = ()
 
-    def wiring(self) -> Wiring:
-        """Return what a channel would be opened with now.
+    def due(self, opened: Wiring | None) -> Wiring:
+        """Return what a channel is to be opened with: what one is opened with, if that is right.
 
         Raises:
             Unavailable: none of several names can be resolved.
 
         """
-        files = credentials.stamps(self._settings.tls)
-        if not self._files or None not in files:  # one that is missing is being replaced
-            self._files = files
-        return Wiring(self._target.text(), self._files)
+        tls = self._settings.tls
+        now = Wiring(self._target.text(), credentials.stamps(tls))
+        if opened is None or now == opened:
+            return now
+        # Half of a renewal is no reason to lose a connection that works.
+        return now if credentials.usable(tls) else opened
 
     def open(self, wiring: Wiring) -> grpc.Channel:
         """Open a blocking channel; nothing is sent before its first call.

@@ -1,6 +1,7 @@
 """How a client proves who it is and whom it trusts, in grpc's terms."""
 
 import os
+import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -101,20 +102,51 @@ class _Bearer(grpc.AuthMetadataPlugin):
 
 
 def _tls(tls: Tls) -> grpc.ChannelCredentials:
+    check_files(tls)
     return grpc.ssl_channel_credentials(
-        root_certificates=_pem(tls.ca_file, "CERTIFICATE"),
-        private_key=_pem(tls.key_file, "PRIVATE KEY"),
-        certificate_chain=_pem(tls.certificate_file, "CERTIFICATE"),
+        root_certificates=_pem(tls.ca_file),
+        private_key=_pem(tls.key_file),
+        certificate_chain=_pem(tls.certificate_file),
     )
 
 
-def _pem(path: Path | None, kind: str) -> bytes | None:
-    if path is None:
-        return None
-    raw = _contents(path, kind.lower())
-    if b"-----BEGIN " not in raw or f"{kind}-----".encode() not in raw:
-        raise InvalidSettings(f"{path} holds no {kind.lower()} in PEM")
-    return raw
+def check_files(tls: Tls) -> None:
+    """Refuse files that grpc would only fail to connect with, or wait for ever.
+
+    Raises:
+        InvalidSettings: one cannot be read, or a key is not the certificate's.
+
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for file in (tls.ca_file, tls.certificate_file, tls.key_file):
+        _pem(file)
+    try:
+        if tls.ca_file is not None:
+            context.load_verify_locations(tls.ca_file)
+    except (ssl.SSLError, OSError) as error:
+        raise InvalidSettings(f"{tls.ca_file} holds no certificate in PEM") from error
+    try:
+        if tls.certificate_file is not None:
+            # Without a password of its own, OpenSSL would ask for one at the terminal.
+            context.load_cert_chain(tls.certificate_file, tls.key_file, password="")
+    except (ssl.SSLError, OSError, ValueError) as error:
+        raise InvalidSettings(
+            f"{tls.certificate_file} and {tls.key_file} are no certificate and its key in PEM"
+        ) from error
+
+
+def usable(tls: Tls | None) -> bool:
+    """Tell whether the files are whole: while they are being replaced, they may not be."""
+    try:
+        if tls is not None:
+            check_files(tls)
+    except InvalidSettings:
+        return False
+    return True
+
+
+def _pem(path: Path | None) -> bytes | None:
+    return None if path is None else _contents(path, "PEM")
 
 
 def _contents(path: Path, kind: str) -> bytes:

@@ -100,7 +100,7 @@ class AioShell:
     def _stub(self) -> "CatalogServiceAsyncStub":
         if self._closed:
             raise ClientClosed("the client is closed")
-        wiring = self._connection.wiring()
+        wiring = self._connection.due(self._wiring)
         if self._opened_stub is None or wiring != self._wiring:
             self._channels.append(self._connection.open_aio(wiring))
             self._wiring = wiring

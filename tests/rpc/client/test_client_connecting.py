@@ -73,7 +73,7 @@ def test_a_certificate_that_is_not_trusted_is_said(
 ) -> None:
     with tls_proxy(server.address, ours.issue(*NAMES)) as address:
         told = _refused(Client(address, tls=Tls(theirs.ca_file)), TlsFailed)
-        assert f"the certificate of {address} is not trusted (unable to get local issuer" in told
+        assert f"the certificate of {address} is not trusted (" in told
         assert "ca_file" in told
         assert "not trusted" in _refused(Client(address, tls=True), TlsFailed)
 
@@ -112,9 +112,9 @@ def test_files_that_are_no_certificates_are_said_before_anything_is_sent(
     assert "holds no certificate" in _refused(
         Client("127.0.0.1:1", tls=Tls(empty)), InvalidSettings
     )
-    with bearer_server(certificate=ours.issue(*NAMES)) as served:
-        tls = Tls(ours.ca_file, chain, other_key)
-        assert "belong together" in _refused(Client(served.address, tls=tls), TlsFailed)
+    for pair in ((chain, other_key), (chain, empty), (empty, other_key)):
+        told = _refused(Client("127.0.0.1:1", tls=Tls(None, *pair)), InvalidSettings)
+        assert "are no certificate and its key" in told
     with pytest.raises(InvalidSettings, match="needs both"):
         Tls(certificate_file=chain)
 
@@ -132,10 +132,10 @@ def test_a_renewed_client_certificate_is_used(server: RunningServer, ours: Autho
     ):
         with pytest.raises(Unavailable):
             client.status(timeout_s=5)
-        chain.unlink()
-        with pytest.raises(Unavailable):  # half of a renewal changes nothing yet
-            client.status(timeout_s=5)
-        chain.write_bytes(good[0])
+        for half in (chain.unlink, lambda: chain.write_bytes(good[0])):
+            half()
+            with pytest.raises(Unavailable):  # half of a renewal changes nothing yet
+                client.status(timeout_s=5)
         key.write_bytes(good[1])
         assert client.status().store == "sqlite"
 
