@@ -19,7 +19,7 @@ $(AIRFLOW_VENV)/ready: requirements/airflow.txt pyproject.toml tools/make-venv
 	PYTHON=$$(tools/find-python 3.13) tools/make-venv .venvs/py313 -c requirements/constraints.txt -e '.[server,cli,test]'
 	touch $@
 
-.PHONY: help setup setup-airflow demo test check format lint types imports proto release-contract drift bench bench-summary \
+.PHONY: help setup setup-airflow demo test check format lint types imports reference proto release-contract drift bench bench-summary \
 	test-airflow test-faults test-py313 test-matrix constraints clean
 
 help: ## Show this list
@@ -55,6 +55,9 @@ types: .venv/ready
 imports: .venv/ready
 	$(BIN)/lint-imports
 
+reference: .venv/ready ## Write docs/reference out of commands, docstrings and the contract
+	$(BIN)/python -m tools.reference
+
 proto: ## Generate the protobuf stubs again
 	tools/generate-stubs proto
 
@@ -79,10 +82,11 @@ bench-%: .venv/bench
 	  || $(BIN)/python -m pip install --quiet -c requirements/constraints.txt -e '.[bench]'
 	touch $@
 
-drift: ## Show that the committed stubs are what `make proto` makes
+drift: .venv/ready ## Show that the committed stubs and reference pages are what `make` makes
 	rm -rf build/stubs
 	tools/generate-stubs "$(CURDIR)/build/stubs"
 	for file in build/stubs/dagcatalog/v1/*; do cmp "$$file" "proto/dagcatalog/v1/$${file##*/}" || exit 1; done
+	$(BIN)/python -m tools.reference --check
 
 test-airflow: .venv/ready $(AIRFLOW_VENV)/ready ## Airflow's own DAGs through the catalog (its own environment)
 	$(BIN)/python -m pytest tests/airflow tests/e2e/test_demo.py -m airflow

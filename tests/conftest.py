@@ -13,6 +13,8 @@ from tests.support.postgres import Postgres, running_postgres
 
 # Tests start programs while grpc is at work; its own fork handlers make such a fork hang or crash.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+# A developer's own contexts are none of the tests' business.
+os.environ["DAGCATALOG_CONTEXT_FILE"] = "/nonexistent/contexts.toml"
 
 DISCONNECT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
 EMPTY = (

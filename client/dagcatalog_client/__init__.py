@@ -26,6 +26,7 @@ from dagcatalog_client.errors import (
     DeadlineExceeded,
     InternalError,
     InvalidArgument,
+    InvalidSettings,
     LimitExceeded,
     NotDeleted,
     NotFound,
@@ -38,6 +39,7 @@ from dagcatalog_client.errors import (
     RevisionCompacted,
     RevisionInFuture,
     StorageFull,
+    TlsFailed,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -95,6 +97,7 @@ from dagcatalog_client.model import (
     WatchEvent,
     WriteResult,
 )
+from dagcatalog_client.settings import Tls
 from dagcatalog_client.version import __version__
 
 __all__ = [
@@ -140,6 +143,7 @@ __all__ = [
     "ImpactedDag",
     "InternalError",
     "InvalidArgument",
+    "InvalidSettings",
     "LimitExceeded",
     "NamespaceStatus",
     "NotDeleted",
@@ -171,6 +175,8 @@ __all__ = [
     "Status",
     "StorageFull",
     "TaskDifference",
+    "Tls",
+    "TlsFailed",
     "TooLarge",
     "Unauthenticated",
     "Unavailable",

@@ -20,7 +20,8 @@
     │   ├── WatcherTooSlow         resume, limit
     │   └── StorageFull
     ├── Unavailable                retry_after_s
-    │   └── DatabaseUnavailable
+    │   ├── DatabaseUnavailable
+    │   └── TlsFailed              the two ends do not trust or do not understand each other
     ├── DeadlineExceeded           the call may or may not have happened
     ├── Cancelled
     ├── Unauthenticated
@@ -28,6 +29,8 @@
     ├── NotImplementedYet          feature
     ├── InternalError              tell the operator its request_id
     │   └── BlobCorrupt            content_hash
+    ├── InvalidSettings            nothing was sent: an address, a file, a context is wrong; also a
+    │                              ValueError
     └── ClientClosed               a call on a client that was closed
 
 Fields that an answer did not carry are empty texts and zeros. The `grpc.RpcError`, if there was
@@ -261,6 +264,13 @@ class DatabaseUnavailable(Unavailable):
     """The catalog is there, its database is away."""
 
 
+class TlsFailed(Unavailable):
+    """Client and server agree on no secure connection: a certificate, or TLS at one end only.
+
+    Trying again helps only once somebody has mended it.
+    """
+
+
 class DeadlineExceeded(CatalogError):
     """No answer in time. A write may or may not have happened: its request_id tells."""
 
@@ -297,6 +307,10 @@ class BlobCorrupt(InternalError):
     def content_hash(self) -> str:
         """The damaged content."""
         return self.facts.text("hash")
+
+
+class InvalidSettings(CatalogError, ValueError):
+    """What the client was set to cannot be: an address, a file, a context."""
 
 
 class ClientClosed(CatalogError):

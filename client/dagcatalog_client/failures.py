@@ -1,13 +1,12 @@
 """Turns what a call failed with into an exception of `dagcatalog_client.errors`."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
 import grpc
 
-from dagcatalog_client import errors, google_rpc
+from dagcatalog_client import broken_connections, errors, google_rpc
 from dagcatalog_client.facts import Facts
 
 DOMAIN = "dagcatalog"
@@ -73,6 +72,9 @@ def from_rpc(failure: RpcFailure, address: str) -> errors.CatalogError:
     said = failure.details() or ""
     if facts.domain == DOMAIN:
         return _exception(facts, facts.message or said)
+    if facts.code == "UNAVAILABLE":
+        kind, sentence = broken_connections.read(said, address)
+        return kind(sentence, facts)
     return BY_CODE[facts.code](_sentence(facts.code, said, address), facts)
 
 
@@ -98,19 +100,15 @@ def _details(failure: RpcFailure) -> Facts:
 
 def _sentence(code: str, said: str, address: str) -> str:
     match code:
-        case "UNAVAILABLE":
-            return f"no catalog answers at {address}: {_root_cause(said)}"
         case "DEADLINE_EXCEEDED":
             return f"the catalog at {address} gave no answer in time"
         case "CANCELLED":
             return "the call was cancelled"
+        case "UNAUTHENTICATED":
+            return f"{address} does not know who calls: {said or 'it says no more'}"
+        case "PERMISSION_DENIED":
+            return f"{address} does not allow that: {said or 'it says no more'}"
         case "UNIMPLEMENTED":
             return f"the server at {address} does not know this call: {said}"
         case _:
             return f"the catalog at {address} answered {code}: {said}"
-
-
-def _root_cause(said: str) -> str:
-    """Cut what grpc wraps around the operating system's word, `Connection refused` for instance."""
-    last = re.sub(r"\s*\(\d+\)$", "", said).rpartition(": ")[2]
-    return last or "the connection broke"

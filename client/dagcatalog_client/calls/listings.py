@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_client.calls.call import READ_TIMEOUT_S, AnswerT, Call, Caller, Page
-from dagcatalog_client.convert import answers, requests
+from dagcatalog_client.convert import answers, encodings, requests
 from dagcatalog_client.model import (
     ChangeClass,
     Consistency,
@@ -132,6 +132,7 @@ def watch(
     if after is not None and initial_state:
         raise ValueError("a watch begins after a position or with the present, not both")
     request = pb.WatchRequest(
+        accept_encodings=encodings.accepted(),
         namespaces=[caller.namespace(None)] if namespaces is None else namespaces,
         dag_id_prefix=dag_id_prefix,
         classes=[res.ChangeClass.ValueType(each) for each in classes],

@@ -11,7 +11,7 @@ from dagcatalog_client.calls.call import (
     Call,
     Caller,
 )
-from dagcatalog_client.convert import answers, requests
+from dagcatalog_client.convert import answers, encodings, requests
 from dagcatalog_client.model import (
     BatchedDag,
     Consistency,
@@ -42,6 +42,7 @@ def get(
 ) -> Call[pb.GetRequest, pb.GetResponse, Dag]:
     """Read one DAG."""
     request = pb.GetRequest(
+        accept_encodings=encodings.accepted(),
         namespace=caller.namespace(namespace),
         dag_id=dag_id,
         view=res.DagView.ValueType(view),
@@ -68,6 +69,7 @@ def get_batch(
     """Read many DAGs, each with a status of its own."""
     asked = [DagSelector(each) if isinstance(each, str) else each for each in selectors]
     request = pb.GetBatchRequest(
+        accept_encodings=encodings.accepted(),
         namespace=caller.namespace(namespace),
         selectors=[requests.selector(each) for each in asked],
         view=res.DagView.ValueType(view),

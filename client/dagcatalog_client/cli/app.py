@@ -5,19 +5,17 @@ import importlib.util
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
-from dagcatalog_client.cli import exits
-from dagcatalog_client.cli.context import NAMESPACE_HELP, OUTPUT_HELP, Context, Output
+from dagcatalog_client import settings
+from dagcatalog_client.cli import exits, suggesting
+from dagcatalog_client.cli.completing import COMPLETE_VARIABLE, complete_context
+from dagcatalog_client.cli.context import NAMESPACE_HELP, OUTPUT_HELP, Chosen, Context, Output
 from dagcatalog_client.errors import CatalogError
-from dagcatalog_client.settings import (
-    ADDRESS_VARIABLE,
-    DEFAULT_ADDRESS,
-    DEFAULT_NAMESPACE,
-    NAMESPACE_VARIABLE,
-)
 from dagcatalog_client.version import __version__
 
 COMMANDS: Mapping[str, str] = {
@@ -37,9 +35,14 @@ COMMANDS: Mapping[str, str] = {
     "graph": "graph:graph",
     "wait": "wait:wait",
     "status": "status:status",
+    "export": "export:export",
+    "import": "importing:import_",
+    "context": "context_commands:context_group",
+    "completion": "completion:completion",
 }
 """Command to module and function below `cli`; a module is imported when its command is used."""
 
+FILE = click.Path(dir_okay=False, path_type=Path)
 PIPE_WIDTH = 10_000
 """Columns when the output is no terminal: a program that reads a table wants it whole."""
 
@@ -63,29 +66,70 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(f"{__package__}.{module}"), function)
         return command if isinstance(command, click.Command) else None
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; to what is not found, note what there is."""
+        try:
+            return super().invoke(ctx)
+        except CatalogError as error:
+            for note in suggesting.notes(ctx.obj, error):
+                error.add_note(note)
+            raise
+
 
 @click.command(
     "dagctl",
     cls=LazyGroup,
     epilog=exits.EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--context",
+    metavar="NAME",
+    shell_complete=complete_context,
+    help=f"Server of the context file. [{settings.CONTEXT_VARIABLE}]",
 )
 @click.option(
     "--address",
-    envvar=ADDRESS_VARIABLE,
-    default=DEFAULT_ADDRESS,
-    show_default=True,
-    show_envvar=True,
-    help="Where the catalog is, host:port.",
+    metavar="HOST:PORT",
+    help="Where the catalog is; several with commas. "
+    f"[{settings.ADDRESS_VARIABLE}; default: {settings.DEFAULT_ADDRESS}]",
 )
 @click.option(
     "-n",
     "--namespace",
-    envvar=NAMESPACE_VARIABLE,
-    default=DEFAULT_NAMESPACE,
-    show_default=True,
-    show_envvar=True,
-    help=f"{NAMESPACE_HELP}.",
+    help=f"{NAMESPACE_HELP}. "
+    f"[{settings.NAMESPACE_VARIABLE}; default: {settings.DEFAULT_NAMESPACE}]",
+)
+@click.option(
+    "--tls/--no-tls",
+    default=None,
+    help=f"Connect with TLS; files of it mean it. [{settings.TLS_VARIABLE}]",
+)
+@click.option(
+    "--ca-file",
+    type=FILE,
+    metavar="PEM",
+    help=f"Whose certificates to trust. [{settings.CA_FILE_VARIABLE}]",
+)
+@click.option(
+    "--certificate-file",
+    type=FILE,
+    metavar="PEM",
+    help=f"The client's own certificate. [{settings.CERTIFICATE_FILE_VARIABLE}]",
+)
+@click.option(
+    "--key-file", type=FILE, metavar="PEM", help=f"Its key. [{settings.KEY_FILE_VARIABLE}]"
+)
+@click.option(
+    "--server-name",
+    metavar="NAME",
+    help=f"Name in the server's certificate. [{settings.SERVER_NAME_VARIABLE}]",
+)
+@click.option(
+    "--token-file",
+    type=FILE,
+    metavar="FILE",
+    help=f"Holds the token to send. [{settings.TOKEN_FILE_VARIABLE}, {settings.TOKEN_VARIABLE}]",
 )
 @click.option(
     "--timeout",
@@ -104,16 +148,14 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="dagctl")
 @click.pass_context
-def dagctl(
-    ctx: click.Context, address: str, namespace: str, timeout_s: float | None, output: str
-) -> None:
+def dagctl(ctx: click.Context, /, *, timeout_s: float | None, output: str, **chosen: Any) -> None:
     """Put, read and watch the DAGs of a dagcatalog.
 
-    -n and -o may also follow the command: dagctl list -o json.
+    -n and -o may also follow the command: dagctl list -o json. Each option about the connection may
+    be a variable too, or come from a context: dagctl context --help.
     """
     ctx.obj = Context(
-        address=address,
-        namespace=namespace,
+        chosen=Chosen(**chosen),
         timeout_s=timeout_s,
         output=Output(output),
         console=_console(stderr=False),
@@ -123,6 +165,8 @@ def dagctl(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every failure is one sentence on stderr."""
+    if COMPLETE_VARIABLE in os.environ:
+        dagctl.main(prog_name="dagctl")  # answers the shell, and ends the process
     try:
         code = dagctl.main(args=arguments, prog_name="dagctl", standalone_mode=False)
         sys.stdout.flush()

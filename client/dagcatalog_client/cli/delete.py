@@ -4,13 +4,14 @@ import sys
 
 import click
 
+from dagcatalog_client.cli.completing import dag_id_argument
 from dagcatalog_client.cli.context import Context, Output, pass_context
 from dagcatalog_client.cli.plain import emit
 from dagcatalog_client.model import WriteResult
 
 
 @click.command("delete")
-@click.argument("dag_id")
+@dag_id_argument
 @click.option("--reason", default="", help="Kept with the tombstone.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @pass_context
@@ -24,7 +25,7 @@ def delete(context: Context, *, dag_id: str, reason: str, yes: bool) -> None:
 
 
 @click.command("restore")
-@click.argument("dag_id")
+@dag_id_argument
 @pass_context
 def restore(context: Context, dag_id: str) -> None:
     """Bring a deleted DAG back at the version it had."""

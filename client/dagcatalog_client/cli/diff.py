@@ -2,6 +2,7 @@
 
 import click
 
+from dagcatalog_client.cli.completing import dag_id_argument
 from dagcatalog_client.cli.context import Context, Output, pass_context
 from dagcatalog_client.cli.differences import print_difference
 from dagcatalog_client.cli.plain import emit
@@ -12,7 +13,7 @@ VERSION = click.IntRange(min=1)
 
 
 @click.command("diff")
-@click.argument("dag_id")
+@dag_id_argument
 @click.argument("from_version", metavar="[FROM]", required=False, type=VERSION)
 @click.argument("to_version", metavar="[TO]", required=False, type=VERSION)
 @click.option("--json-values", is_flag=True, help="Also every value that differs, by its path.")

@@ -2,13 +2,14 @@
 
 import click
 
+from dagcatalog_client.cli.completing import dag_id_argument
 from dagcatalog_client.cli.context import Context, Output, pass_context
 from dagcatalog_client.cli.plain import emit
 from dagcatalog_client.model import PutOutcome, PutResult
 
 
 @click.command("rollback")
-@click.argument("dag_id")
+@dag_id_argument
 @click.argument("version", type=click.IntRange(min=1))
 @click.option("--reason", default="", help="Kept as the label rollback-reason.")
 @pass_context

@@ -1,10 +1,14 @@
 """`dagctl status`: where the catalog stands."""
 
+from dataclasses import replace
+
 import click
 
 from dagcatalog_client.cli.context import Context, Output, pass_context
+from dagcatalog_client.cli.following import follow, watch_option
 from dagcatalog_client.cli.plain import emit
 from dagcatalog_client.cli.tables import Column, print_block, print_table, size_text, time_text
+from dagcatalog_client.client import Client
 from dagcatalog_client.model import ConsumerStatus, NamespaceStatus, Status
 
 NAMESPACE_COLUMNS = (
@@ -22,12 +26,28 @@ CONSUMER_COLUMNS = (
 )
 
 
+LOOK_INTERVAL_S = 5.0
+"""Consumers, watches and lag are no changes of a DAG: no watch tells of them."""
+
+
 @click.command("status")
+@watch_option
 @pass_context
-def status(context: Context) -> None:
+def status(context: Context, *, following: bool) -> None:
     """Show the catalog's position, counts, sizes and consumers."""
+
+    def read(client: Client) -> Status:
+        return client.status()
+
+    if following:
+        everywhere = replace(context, chosen=replace(context.chosen, namespace="-"))
+        follow(everywhere, read, _show, every_s=LOOK_INTERVAL_S)
+        return
     with context.client() as client:
-        now = client.status()
+        _show(context, read(client))
+
+
+def _show(context: Context, now: Status) -> None:
     match context.output:
         case Output.TABLE:
             _tables(context, now)

@@ -11,19 +11,41 @@ from dagcatalog_client.cli.plain import emit_line
 from dagcatalog_client.cli.tables import cell, time_text
 from dagcatalog_client.client import Client, Watch
 from dagcatalog_client.errors import Unavailable
-from dagcatalog_client.model import Bookmark, Change, ChangeSet, DagSummary, Position, StatePage
+from dagcatalog_client.model import (
+    Bookmark,
+    Change,
+    ChangeClass,
+    ChangeSet,
+    DagSummary,
+    Position,
+    StatePage,
+)
 
 STYLES = {"CREATED": "green", "RESTORED": "green", "DELETED": "red", "NEW_VERSION": "yellow"}
+CLASSES = {each.name.lower(): each for each in ChangeClass if each is not ChangeClass.UNSPECIFIED}
 
 
 @click.command("watch")
 @click.option("--prefix", default="", help="Start of the dag_id.")
 @click.option("--after", type=click.IntRange(min=0), metavar="REVISION", help="Begin after it.")
 @click.option("--initial", is_flag=True, help="Begin with all live DAGs.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    type=click.Choice(list(CLASSES)),
+    help="Only changes of this part of a definition; may be repeated.",
+)
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many changes.")
 @pass_context
 def watch(
-    context: Context, *, prefix: str, after: int | None, initial: bool, count: int | None
+    context: Context,
+    *,
+    prefix: str,
+    after: int | None,
+    initial: bool,
+    classes: tuple[str, ...],
+    count: int | None,
 ) -> None:
     """Print one line for each change, until interrupted."""
     if after is not None and initial:
@@ -33,6 +55,7 @@ def watch(
         client.watch(
             namespaces=[context.namespace],
             dag_id_prefix=prefix,
+            classes=[CLASSES[name] for name in classes],
             after=None if initial else _start(context, client, after),
             initial_state=initial,
             timeout_s=context.timeout_s,

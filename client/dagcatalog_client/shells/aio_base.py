@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from dagcatalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
-from dagcatalog_client import channel, failures, settings
+from dagcatalog_client import failures, settings
 from dagcatalog_client.calls.call import (
     AnswerT,
     Call,
@@ -22,8 +22,10 @@ from dagcatalog_client.calls.call import (
     ResponseT,
     following,
 )
+from dagcatalog_client.connection import KEPT_CHANNELS, Connection, Wiring
 from dagcatalog_client.errors import Cancelled, CatalogError, ClientClosed
 from dagcatalog_client.model import Position
+from dagcatalog_client.settings import Address, Tls, Token
 
 if TYPE_CHECKING:  # the twin stub is there for type checkers only
     from dagcatalog.v1.catalog_service_pb2_grpc import CatalogServiceAsyncStub
@@ -37,15 +39,20 @@ class AioShell:
 
     def __init__(
         self,
-        address: str | None = None,
+        address: Address | None = None,
         *,
         namespace: str | None = None,
         timeout_s: float | None = None,
+        tls: Tls | bool | None = None,
+        token: Token | None = None,
+        context: str | None = None,
         channel_options: Mapping[str, str | int] | None = None,
     ) -> None:
-        self._caller = Caller(settings.resolve(address, namespace), timeout_s)
-        self._channel_options = channel.options(channel_options or {})
-        self._channel: grpc.aio.Channel | None = None
+        resolved = settings.resolve(address, namespace, tls=tls, token=token, context=context)
+        self._caller = Caller(resolved, timeout_s)
+        self._connection = Connection(resolved, channel_options or {})
+        self._wiring: Wiring | None = None
+        self._channels: list[grpc.aio.Channel] = []
         self._opened_stub: CatalogServiceAsyncStub | None = None
         self._calls: weakref.WeakSet[grpc.aio.Call] = weakref.WeakSet()
         self._closed = False
@@ -63,7 +70,7 @@ class AioShell:
 
     @property
     def address(self) -> str:
-        """Where the catalog is."""
+        """Where the catalog is; several with commas between them."""
         return self._caller.settings.address
 
     @property
@@ -86,16 +93,20 @@ class AioShell:
         # grpc finds the calls of a channel by looking at tasks' stacks, and misses most.
         for call in list(self._calls):
             call.cancel()
-        if self._channel is not None:
-            await self._channel.close()
+        for opened in self._channels:
+            await opened.close()
 
     @property
     def _stub(self) -> "CatalogServiceAsyncStub":
         if self._closed:
             raise ClientClosed("the client is closed")
-        if self._opened_stub is None:
-            self._channel = grpc.aio.insecure_channel(self.address, options=self._channel_options)
-            self._opened_stub = CatalogServiceStub(self._channel)
+        wiring = self._connection.due(self._wiring)
+        if self._opened_stub is None or wiring != self._wiring:
+            self._channels.append(self._connection.open_aio(wiring))
+            self._wiring = wiring
+            self._opened_stub = CatalogServiceStub(self._channels[-1])
+            # The overtaken ones are closed with the client: closing waits, which this cannot.
+            del self._channels[:-KEPT_CHANNELS]
         return self._opened_stub
 
     async def _unary(

@@ -8,7 +8,7 @@ from typing import Self
 import grpc
 
 from dagcatalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
-from dagcatalog_client import channel, failures, settings
+from dagcatalog_client import failures, settings
 from dagcatalog_client.calls.call import (
     AnswerT,
     Call,
@@ -20,8 +20,10 @@ from dagcatalog_client.calls.call import (
     ResponseT,
     following,
 )
+from dagcatalog_client.connection import KEPT_CHANNELS, Connection, Wiring
 from dagcatalog_client.errors import CatalogError, ClientClosed
 from dagcatalog_client.model import Position
+from dagcatalog_client.settings import Address, Tls, Token
 
 
 class SyncShell:
@@ -29,16 +31,21 @@ class SyncShell:
 
     def __init__(
         self,
-        address: str | None = None,
+        address: Address | None = None,
         *,
         namespace: str | None = None,
         timeout_s: float | None = None,
+        tls: Tls | bool | None = None,
+        token: Token | None = None,
+        context: str | None = None,
         channel_options: Mapping[str, str | int] | None = None,
     ) -> None:
-        self._caller = Caller(settings.resolve(address, namespace), timeout_s)
-        self._channel_options = channel.options(channel_options or {})
+        resolved = settings.resolve(address, namespace, tls=tls, token=token, context=context)
+        self._caller = Caller(resolved, timeout_s)
+        self._connection = Connection(resolved, channel_options or {})
+        self._wiring: Wiring | None = None
         self._lock = threading.Lock()
-        self._channel: grpc.Channel | None = None
+        self._channels: list[grpc.Channel] = []
         self._opened_stub: CatalogServiceStub | None = None
         self._closed = False
 
@@ -55,7 +62,7 @@ class SyncShell:
 
     @property
     def address(self) -> str:
-        """Where the catalog is."""
+        """Where the catalog is; several with commas between them."""
         return self._caller.settings.address
 
     @property
@@ -76,17 +83,22 @@ class SyncShell:
         """Close the channel; calls under way fail with `Cancelled`. May be called twice."""
         with self._lock:
             self._closed = True
-            if self._channel is not None:
-                self._channel.close()
+            for opened in self._channels:
+                opened.close()
 
     @property
     def _stub(self) -> CatalogServiceStub:
         with self._lock:
             if self._closed:
                 raise ClientClosed("the client is closed")
-            if self._opened_stub is None:
-                self._channel = grpc.insecure_channel(self.address, options=self._channel_options)
-                self._opened_stub = CatalogServiceStub(self._channel)
+            wiring = self._connection.due(self._wiring)
+            if self._opened_stub is None or wiring != self._wiring:
+                self._channels.append(self._connection.open(wiring))
+                self._wiring = wiring
+                self._opened_stub = CatalogServiceStub(self._channels[-1])
+                for overtaken in self._channels[:-KEPT_CHANNELS]:
+                    overtaken.close()
+                    self._channels.remove(overtaken)
             return self._opened_stub
 
     def _unary(

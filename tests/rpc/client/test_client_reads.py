@@ -2,12 +2,15 @@
 
 import pytest
 
+from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_client import (
     AsyncClient,
     Client,
+    Consistency,
     ContentNotFound,
     DagFilter,
     DagNotFound,
+    DagProfile,
     DagSelector,
     DagView,
     DeletedFilter,
@@ -15,8 +18,10 @@ from dagcatalog_client import (
     Position,
     RevisionInFuture,
     ScheduleKind,
+    StatePage,
     VersionNotFound,
 )
+from dagcatalog_client.calls import reads
 from tests.support.dags import dag_document
 from tests.support.server import RunningServer
 
@@ -198,3 +203,22 @@ async def test_the_async_client_reads_the_same(async_client: AsyncClient) -> Non
     assert isinstance(batch["missing"].error, DagNotFound)
     assert [error async for error in async_client.list_parse_errors()] == []
     assert (await async_client.status()).position == async_client.position
+
+
+def test_a_large_document_travels_compressed_and_comes_out_as_it_was(client: Client) -> None:
+    document = dag_document("etl", padding="a word " * 10_000)
+    client.put("etl", document)
+    answer = client._stub.Get(reads.get(
+        client._caller, "etl", version=None, content_hash=None, at=None, view=DagView.DOCUMENT,
+        profile=DagProfile.FULL, if_none_match=None, include_deleted=False,
+        consistency=Consistency.LINEARIZABLE, namespace=None, timeout_s=None,
+    ).request)  # fmt: skip
+    assert answer.dag.document_encoding == res.DOCUMENT_ENCODING_ZSTD
+    assert len(answer.dag.document) < 5_000
+    assert client.get("etl").json() == document
+    (batched,) = client.get_batch(["etl"])
+    assert batched.unwrap().json() == document
+    with client.watch(initial_state=True, view=DagView.DOCUMENT, timeout_s=10) as watch:
+        page = next(watch)
+        assert isinstance(page, StatePage)
+        assert page.dags[0].json() == document

@@ -15,20 +15,12 @@ from dagcatalog_client import (
     PutItem,
     ScheduleKind,
     channel,
-    settings,
 )
 from dagcatalog_client.calls import writes
 from dagcatalog_client.calls.call import Call, Caller, Page, following
 from dagcatalog_client.convert import answers, requests
 from dagcatalog_client.position import LastSeen
 from dagcatalog_client.settings import Settings
-
-
-def test_the_address_is_the_argument_then_the_environment_then_this_machine() -> None:
-    environ = {"DAGCATALOG_ADDRESS": "catalog:50051", "DAGCATALOG_NAMESPACE": "prod"}
-    assert settings.resolve("here:1", "x", environ=environ) == Settings("here:1", "x")
-    assert settings.resolve(None, None, environ=environ) == Settings("catalog:50051", "prod")
-    assert settings.resolve(None, None, environ={}) == Settings("127.0.0.1:50051", "default")
 
 
 def test_a_position_moves_forward_only_and_follows_a_new_epoch() -> None:

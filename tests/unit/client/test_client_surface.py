@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import dagcatalog_client
+from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog_client import AsyncClient, Client
 from dagcatalog_client.shells.aio_watch import AsyncWatch
 from dagcatalog_client.shells.sync_watch import Watch
@@ -55,6 +56,7 @@ PUBLIC = [
     "ImpactedDag",
     "InternalError",
     "InvalidArgument",
+    "InvalidSettings",
     "LimitExceeded",
     "NamespaceStatus",
     "NotDeleted",
@@ -86,6 +88,8 @@ PUBLIC = [
     "Status",
     "StorageFull",
     "TaskDifference",
+    "Tls",
+    "TlsFailed",
     "TooLarge",
     "Unauthenticated",
     "Unavailable",
@@ -183,3 +187,9 @@ def _as_sync(text: str) -> str:
     text = re.sub(r"\(await (client\.\w+\([^()]*\))\)\.", r"\1.", text)
     text = re.sub(r"\b(await|async) ", "", text)
     return re.sub(r"Async(Iterator|Watch)", r"\1", text).replace("aio_watch", "sync_watch")
+
+
+def test_every_rpc_of_the_contract_has_a_call() -> None:
+    methods = pb.DESCRIPTOR.services_by_name["CatalogService"].methods
+    named = {each.name: re.sub(r"(?<!^)([A-Z])", r"_\1", each.name).lower() for each in methods}
+    assert not {rpc for rpc, call in named.items() if call not in _public(Client)}
