@@ -6,7 +6,8 @@
         for summary in client.list():
             print(summary.dag_id, summary.version)
 
-`Client` blocks, `AsyncClient` is its twin for asyncio; both raise `errors.CatalogError`.
+`Client` blocks, `AsyncClient` is its twin for asyncio; both raise `errors.CatalogError`. `Informer`
+and `AsyncInformer` keep a copy of the catalog in the process and keep it right.
 """
 
 import logging
@@ -23,12 +24,14 @@ from dagcatalog_client.errors import (
     DagNotFound,
     DatabaseUnavailable,
     DeadlineExceeded,
+    ForkedChild,
     InternalError,
     InvalidArgument,
     LimitExceeded,
     NotDeleted,
     NotFound,
     NotImplementedYet,
+    NotSynced,
     OtherEpoch,
     OutOfRange,
     PermissionDenied,
@@ -43,6 +46,8 @@ from dagcatalog_client.errors import (
     VersionNotFound,
     WatcherTooSlow,
 )
+from dagcatalog_client.informer.aio import AsyncInformer
+from dagcatalog_client.informer.sync import Informer
 from dagcatalog_client.model import (
     BatchedDag,
     BatchResult,
@@ -96,6 +101,7 @@ from dagcatalog_client.version import __version__
 
 __all__ = [
     "AsyncClient",
+    "AsyncInformer",
     "AsyncWatch",
     "BatchResult",
     "BatchedDag",
@@ -133,6 +139,8 @@ __all__ = [
     "Document",
     "EdgeDifference",
     "FieldDifference",
+    "ForkedChild",
+    "Informer",
     "InternalError",
     "InvalidArgument",
     "LimitExceeded",
@@ -140,6 +148,7 @@ __all__ = [
     "NotDeleted",
     "NotFound",
     "NotImplementedYet",
+    "NotSynced",
     "OtherEpoch",
     "OutOfRange",
     "ParseError",

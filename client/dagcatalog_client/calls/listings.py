@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_client.calls.call import READ_TIMEOUT_S, AnswerT, Call, Caller, Page
-from dagcatalog_client.convert import answers, requests
+from dagcatalog_client.convert import answers, encodings, requests
 from dagcatalog_client.model import (
     ChangeClass,
     Consistency,
@@ -140,6 +140,7 @@ def watch(
         bookmark_interval=_duration(bookmark_interval_s),
         conflate=conflate,
         consumer_id=consumer_id,
+        accept_encodings=encodings.accepted(),
     )
     if after is not None:
         request.after.CopyFrom(requests.position(after))

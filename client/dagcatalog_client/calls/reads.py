@@ -11,7 +11,7 @@ from dagcatalog_client.calls.call import (
     Call,
     Caller,
 )
-from dagcatalog_client.convert import answers, requests
+from dagcatalog_client.convert import answers, encodings, requests
 from dagcatalog_client.model import (
     BatchedDag,
     Consistency,
@@ -50,6 +50,7 @@ def get(
         consistency=pb.Consistency.ValueType(consistency),
         min_position=caller.min_position(),
         include_deleted=include_deleted,
+        accept_encodings=encodings.accepted(),
     )
     _select(request, version=version, content_hash=content_hash, at=at)
     return Call(request, caller.timeout(timeout_s, READ_TIMEOUT_S), caller.seeing(_dag))
@@ -74,6 +75,7 @@ def get_batch(
         profile=res.DagProfile.ValueType(profile),
         consistency=pb.Consistency.ValueType(consistency),
         min_position=caller.min_position(),
+        accept_encodings=encodings.accepted(),
     )
     read = caller.seeing(_batched(asked))
     return Call(request, caller.timeout(timeout_s, BATCH_TIMEOUT_S), read)

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_client import model
+from dagcatalog_client.convert import encodings
 from dagcatalog_client.convert.differences import difference
 from dagcatalog_client.position import Position
 
@@ -61,7 +62,7 @@ def dag(message: res.Dag, *, not_modified: bool = False) -> model.Dag:
     """Convert a DAG in whichever view it came."""
     return model.Dag(
         summary=summary(message.summary),
-        document=message.document,
+        document=encodings.document(message),
         source=message.source.text if message.HasField("source") else None,
         readable=(MessageToDict(message.readable) if message.HasField("readable") else None),
         not_modified=not_modified,

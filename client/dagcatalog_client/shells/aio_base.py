@@ -1,6 +1,7 @@
 """The asyncio shell: owns the channel and awaits calls."""
 
 import asyncio
+import os
 import weakref
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -22,7 +23,7 @@ from dagcatalog_client.calls.call import (
     ResponseT,
     following,
 )
-from dagcatalog_client.errors import Cancelled, CatalogError, ClientClosed
+from dagcatalog_client.errors import Cancelled, CatalogError, ClientClosed, forked_child
 from dagcatalog_client.model import Position
 
 if TYPE_CHECKING:  # the twin stub is there for type checkers only
@@ -49,6 +50,8 @@ class AioShell:
         self._opened_stub: CatalogServiceAsyncStub | None = None
         self._calls: weakref.WeakSet[grpc.aio.Call] = weakref.WeakSet()
         self._closed = False
+        self._pid = 0
+        """Of the process that opened the channel; 0: nobody has."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -82,6 +85,8 @@ class AioShell:
 
     async def close(self) -> None:
         """Close the channel; calls under way fail with `Cancelled`. May be called twice."""
+        if self._opened_elsewhere():
+            return
         self._closed = True
         # grpc finds the calls of a channel by looking at tasks' stacks, and misses most.
         for call in list(self._calls):
@@ -91,12 +96,18 @@ class AioShell:
 
     @property
     def _stub(self) -> "CatalogServiceAsyncStub":
+        if self._opened_elsewhere():
+            raise forked_child()
         if self._closed:
             raise ClientClosed("the client is closed")
         if self._opened_stub is None:
+            self._pid = os.getpid()
             self._channel = grpc.aio.insecure_channel(self.address, options=self._channel_options)
             self._opened_stub = CatalogServiceStub(self._channel)
         return self._opened_stub
+
+    def _opened_elsewhere(self) -> bool:
+        return self._pid not in (0, os.getpid())
 
     async def _unary(
         self,

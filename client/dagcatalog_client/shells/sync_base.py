@@ -1,5 +1,6 @@
 """The blocking shell: owns the channel and waits for calls."""
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -20,7 +21,7 @@ from dagcatalog_client.calls.call import (
     ResponseT,
     following,
 )
-from dagcatalog_client.errors import CatalogError, ClientClosed
+from dagcatalog_client.errors import CatalogError, ClientClosed, forked_child
 from dagcatalog_client.model import Position
 
 
@@ -41,6 +42,8 @@ class SyncShell:
         self._channel: grpc.Channel | None = None
         self._opened_stub: CatalogServiceStub | None = None
         self._closed = False
+        self._pid = 0
+        """Of the process that opened the channel; 0: nobody has."""
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +77,8 @@ class SyncShell:
 
     def close(self) -> None:
         """Close the channel; calls under way fail with `Cancelled`. May be called twice."""
+        if self._opened_elsewhere():
+            return
         with self._lock:
             self._closed = True
             if self._channel is not None:
@@ -81,13 +86,19 @@ class SyncShell:
 
     @property
     def _stub(self) -> CatalogServiceStub:
+        if self._opened_elsewhere():
+            raise forked_child()
         with self._lock:
             if self._closed:
                 raise ClientClosed("the client is closed")
             if self._opened_stub is None:
+                self._pid = os.getpid()
                 self._channel = grpc.insecure_channel(self.address, options=self._channel_options)
                 self._opened_stub = CatalogServiceStub(self._channel)
             return self._opened_stub
+
+    def _opened_elsewhere(self) -> bool:
+        return self._pid not in (0, os.getpid())
 
     def _unary(
         self,

@@ -14,6 +14,7 @@ from dagcatalog_client.shells.sync_watch import Watch
 
 PUBLIC = [
     "AsyncClient",
+    "AsyncInformer",
     "AsyncWatch",
     "BatchResult",
     "BatchedDag",
@@ -51,6 +52,8 @@ PUBLIC = [
     "Document",
     "EdgeDifference",
     "FieldDifference",
+    "ForkedChild",
+    "Informer",
     "InternalError",
     "InvalidArgument",
     "LimitExceeded",
@@ -58,6 +61,7 @@ PUBLIC = [
     "NotDeleted",
     "NotFound",
     "NotImplementedYet",
+    "NotSynced",
     "OtherEpoch",
     "OutOfRange",
     "ParseError",
