@@ -58,6 +58,11 @@ def summary(message: res.DagSummary) -> model.DagSummary:
     )
 
 
+def summary_of_bytes(raw: bytes) -> model.DagSummary:
+    """Decode a summary that was kept as it came."""
+    return summary(res.DagSummary.FromString(raw))
+
+
 def dag(message: res.Dag, *, not_modified: bool = False) -> model.Dag:
     """Convert a DAG in whichever view it came."""
     return model.Dag(

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -231,17 +231,14 @@ class AsyncInformer(InformerCore):
             check_content_hash(content_hash)
             chosen = self._namespace if namespace is None else namespace
             held = await self._document(content_hash, chosen, timeout_s)
-        return held.document
+        return self._unpacked(content_hash, held).document
 
     # --- documents that are not in memory ---
 
     async def _document(self, content_hash: str, namespace: str, timeout_s: float | None) -> Held:
         """Get a document that is not in memory; of those who want the same, one asks."""
         if self._forked:  # a child has no threads to read in
-            held = self._from_disk(content_hash)
-            self._check_not_forked(f"content {content_hash}", unless=held is not None)
-            assert held is not None
-            return held
+            return self._from_disk(content_hash) or self._refuse(f"content {content_hash}")
         timeout_s = FETCH_TIMEOUT_S if timeout_s is None else timeout_s
         flight = self._flights.get(content_hash)
         if flight is None:
@@ -345,15 +342,14 @@ class AsyncInformer(InformerCore):
                 return turn
         return Turn.MOVE
 
-    async def _deliver(self, effects: Sequence[Effect]) -> None:
-        for effect in effects:
-            for handler in self._hearing(effect):
-                try:
-                    heard = handler(*effect.summaries())
-                    if inspect.isawaitable(heard):
-                        await heard
-                except Exception:
-                    logger.exception("handler_failed kind=%s", effect.kind.value)
+    async def _deliver(self, effects: Iterable[Effect]) -> None:
+        for handler, effect in self._heard(effects):
+            try:
+                heard = handler(*effect.summaries())
+                if inspect.isawaitable(heard):
+                    await heard
+            except Exception:
+                logger.exception("handler_failed kind=%s", effect.kind.value)
 
     def _applied(self) -> None:
         """Note that the handlers have heard of everything up to where the local copy stands."""

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from math import inf
-from typing import Any
+from typing import Any, NoReturn
 
 from dagcatalog_client import facts
+from dagcatalog_client.convert.encodings import Encoded
 from dagcatalog_client.convert.mirrored import entry_of_bytes
 from dagcatalog_client.errors import (
     CatalogError,
@@ -92,9 +93,8 @@ class InformerCore:
         self._functions: dict[str, KeysOf] = {}
         self._mirror = Mirror(self._functions)
         self._documents = Documents(options.memory_bytes)
-        self._handlers: dict[EffectKind, tuple[Callable[..., object], ...]] = {
-            kind: () for kind in EffectKind
-        }
+        self._handlers: dict[EffectKind, tuple[Callable[..., object], ...]]
+        self._handlers = dict.fromkeys(EffectKind, ())
         self._lock = threading.RLock()
         self._disk: DiskCache | None = None
         self._keeper: Keeper | None = None
@@ -103,7 +103,7 @@ class InformerCore:
         self._contact_s = -inf
         self._synced = False
         self._failure: CatalogError | None = None
-        self._loaded: Sequence[Effect] = ()
+        self._loaded: Iterable[Effect] = ()
         self._started = False
         self._forked = False
 
@@ -246,7 +246,20 @@ class InformerCore:
         """Return a DAG if its document is in memory, else what is known of it."""
         entry = self._entry(dag_id, namespace)
         held = self._documents.get(entry.content_hash)
-        return entry if held is None else held.with_summary(entry.summary)
+        if held is None:
+            return entry
+        dag = held.dag
+        if dag is not None and dag.summary is entry.decoded:
+            return dag
+        return self._unpacked(entry.content_hash, held).with_summary(entry.summary)
+
+    def _unpacked(self, content_hash: str, held: Held) -> Held:
+        """Keep a document as it is read, once it is read."""
+        if not held.encoded.packed:
+            return held
+        document = Encoded(held.document)
+        with self._lock:
+            return self._documents.unpack(content_hash, document)
 
     def _entry(self, dag_id: str, namespace: str | None) -> Entry:
         kept = self._mirror.kept
@@ -275,7 +288,7 @@ class InformerCore:
 
     def _hold(self, content_hash: str, document: bytes) -> Held:
         with self._lock:
-            return self._documents.put(content_hash, document)
+            return self._documents.put(content_hash, Encoded(document))
 
     def _keep(self, content_hash: str, document: bytes) -> Held:
         """Keep a document that came over the wire."""
@@ -328,16 +341,18 @@ class InformerCore:
         warm = self._mirror.kept is not None or (self._disk is not None and not self._disk.empty())
         return Ask(after, DagView.SUMMARY if after is None and warm else self._view)
 
-    def _take(self, event: MirrorEvent, ask: Ask) -> tuple[Turn, Sequence[Effect]]:
+    def _take(self, event: MirrorEvent, ask: Ask) -> tuple[Turn, Iterable[Effect]]:
         """Apply an event; return what comes next, and what the handlers are to hear.
 
         Raises:
             OutOfRange: the event cannot follow what is here.
 
         """
-        if not isinstance(event, Bookmark):
-            for content_hash, document in event.documents:
-                self._keep(content_hash, document)
+        if not isinstance(event, Bookmark) and event.documents:
+            with self._lock:
+                self._documents.put_all(event.documents)
+            if self._keeper is not None:
+                self._keeper.offer(*(content_hash for content_hash, _ in event.documents))
         update = self._mirror.prepare(event)
         with self._lock:
             self._mirror.commit(update)
@@ -380,14 +395,17 @@ class InformerCore:
         error.__cause__ = self._failure
         return error
 
-    def _take_loaded(self) -> Sequence[Effect]:
+    def _take_loaded(self) -> Iterable[Effect]:
         """Give what was loaded from disk, once."""
         loaded, self._loaded = self._loaded, ()
         return loaded
 
-    def _hearing(self, effect: Effect) -> Sequence[Callable[..., Any]]:
-        """Return the handlers of an effect."""
-        return self._handlers[effect.kind]
+    def _heard(self, effects: Iterable[Effect]) -> Iterable[tuple[Callable[..., Any], Effect]]:
+        """Pair each effect with who is to hear of it."""
+        if any(self._handlers.values()):
+            for effect in effects:
+                for handler in self._handlers[effect.kind]:
+                    yield handler, effect
 
     # --- disk ---
 
@@ -403,10 +421,14 @@ class InformerCore:
         self._keeper = Keeper(
             self._disk,
             self._snapshot_path,
-            document=self._documents.peek,
+            document=self._peek,
             take=self._take_snapshot,
             interval_s=options.snapshot_interval_s,
         )
+
+    def _peek(self, content_hash: str) -> bytes | None:
+        held = self._documents.peek(content_hash)
+        return None if held is None else held.document
 
     def _take_snapshot(self) -> Snapshot | None:
         with self._lock:
@@ -452,7 +474,10 @@ class InformerCore:
 
     def _check_not_forked(self, wanted: str, *, unless: bool = False) -> None:
         if self._forked and not unless:
-            raise forked_child(wanted)
+            self._refuse(wanted)
+
+    def _refuse(self, wanted: str) -> NoReturn:
+        raise forked_child(wanted)
 
     def _enlist(self) -> None:
         forks.register(self)

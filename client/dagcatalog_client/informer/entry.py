@@ -1,8 +1,8 @@
 """One DAG of the local copy: its summary as bytes, decoded when somebody looks at it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dagcatalog_client.convert import answers
 from dagcatalog_client.model import DagSummary
 
 DagKey = tuple[str, str]
@@ -21,9 +21,8 @@ class Entry:
     dag_id: str
     revision: int
     content_hash: str
-    raw: bytes
+    raw: bytes = field(repr=False)
     """The encoded summary, the same bytes for the same summary."""
-    decode: Callable[[bytes], DagSummary] = field(repr=False)
     decoded: DagSummary | None = field(default=None, repr=False)
 
     @property
@@ -35,5 +34,5 @@ class Entry:
     def summary(self) -> DagSummary:
         """The summary; decoded once (by two threads at once perhaps twice, to equal values)."""
         if self.decoded is None:
-            self.decoded = self.decode(self.raw)
+            self.decoded = answers.summary_of_bytes(self.raw)
         return self.decoded

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
+from dagcatalog_client.convert.encodings import Encoded
 from dagcatalog_client.informer.entry import Entry
 from dagcatalog_client.model import Bookmark, DagSummary, Position
 
-Contents = Sequence[tuple[str, bytes]]
+Contents = Sequence[tuple[str, Encoded]]
 """Documents with their content_hash."""
 
 
@@ -48,8 +50,7 @@ class EffectKind(Enum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """One DAG that is different now; made of entries, so that nothing is decoded for nobody."""
 
     kind: EffectKind

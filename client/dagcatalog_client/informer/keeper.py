@@ -55,11 +55,11 @@ class Keeper:
         )
         self._thread.start()
 
-    def offer(self, content_hash: str) -> None:
-        """Write a document when there is time."""
+    def offer(self, *content_hashes: str) -> None:
+        """Write documents when there is time."""
         with self._changed:
             if len(self._pending) < MAX_PENDING:
-                self._pending[content_hash] = None
+                self._pending.update(dict.fromkeys(content_hashes))
                 self._changed.notify()
 
     def snapshot_soon(self) -> None:

@@ -49,7 +49,8 @@ class Update:
 
     position: Position | None = None
     """Where the local copy stands after it; None: nothing is known from it yet."""
-    effects: Sequence[Effect] = ()
+    effects: Iterable[Effect] = ()
+    """Of a new state they are found while they are read: before the next event, or never."""
     keys: Sequence[Keys] = ()
     """Of the indexes, an item for each effect."""
     replacement: Kept | None = None
@@ -111,8 +112,7 @@ class Mirror:
     def _stage(self, entries: Iterable[Entry]) -> None:
         if self._staged is None:
             raise OutOfRange("a watch that resumes has no initial state")
-        for entry in entries:
-            self._staged.setdefault(entry.namespace, {})[entry.dag_id] = entry
+        _place(self._staged, entries)
 
     def _mark(self, bookmark: Bookmark) -> Update:
         if self._staged is None:
@@ -151,7 +151,7 @@ class Mirror:
         if self.functions:
             for entry in new.entries():
                 new.indexes.set(entry, new.indexes.keys_of(entry))
-        return Update(position, list(_difference(old, new)), replacement=new)
+        return Update(position, _difference(old, new), replacement=new)
 
 
 def _check_forward(old: Position, new: Position) -> None:
@@ -162,9 +162,17 @@ def _check_forward(old: Position, new: Position) -> None:
 
 
 def _by_name(entries: Iterable[Entry]) -> Dags:
-    dags: Dags = {}
-    for entry in entries:
-        dags.setdefault(entry.namespace, {})[entry.dag_id] = entry
+    return _place({}, entries)
+
+
+def _place(dags: Dags, entries: Iterable[Entry]) -> Dags:
+    place: dict[str, Entry] = {}
+    namespace = None
+    for entry in entries:  # they come by namespace
+        if entry.namespace != namespace:
+            namespace = entry.namespace
+            place = dags.setdefault(namespace, {})
+        place[entry.dag_id] = entry
     return dags
 
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -249,7 +249,7 @@ class Informer(InformerCore):
             check_content_hash(content_hash)
             chosen = self._namespace if namespace is None else namespace
             held = self._document(content_hash, chosen, timeout_s)
-        return held.document
+        return self._unpacked(content_hash, held).document
 
     def _document(self, content_hash: str, namespace: str, timeout_s: float | None) -> Held:
         """Get a document that is not in memory; of those who want the same, one asks."""
@@ -345,13 +345,12 @@ class Informer(InformerCore):
             responses.cancel()
         self._closing.wait(self._backoff.next_s())
 
-    def _deliver(self, effects: Sequence[Effect]) -> None:
-        for effect in effects:
-            for handler in self._hearing(effect):
-                try:
-                    handler(*effect.summaries())
-                except Exception:
-                    logger.exception("handler_failed kind=%s", effect.kind.value)
+    def _deliver(self, effects: Iterable[Effect]) -> None:
+        for handler, effect in self._heard(effects):
+            try:
+                handler(*effect.summaries())
+            except Exception:
+                logger.exception("handler_failed kind=%s", effect.kind.value)
 
     def _applied(self) -> None:
         """Note that the handlers have heard of everything up to where the local copy stands."""
