@@ -16,7 +16,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 DISCONNECT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
 EMPTY = (
-    "DELETE FROM blob; DELETE FROM change; DELETE FROM request; DELETE FROM parse_error;"
+    "DELETE FROM blob; DELETE FROM change; DELETE FROM request; DELETE FROM parse_error; DELETE FROM consumer;"
     "UPDATE clock SET revision = 0, compacted_revision = 0"
 )
 _numbers = count(1)

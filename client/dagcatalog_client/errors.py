@@ -5,7 +5,8 @@
     ├── NotFound
     │   ├── DagNotFound            namespace, dag_id, deleted_at_revision
     │   ├── VersionNotFound        namespace, dag_id, version, head_version
-    │   └── ContentNotFound        namespace, content_hash
+    │   ├── ContentNotFound        namespace, content_hash
+    │   └── ConsumerNotFound       namespace, consumer_id
     ├── Conflict                   the write did not happen: something else is there
     │   ├── PreconditionFailed     namespace, dag_id, version, content_hash: what it is now
     │   ├── NotDeleted             namespace, dag_id
@@ -130,6 +131,20 @@ class ContentNotFound(NotFound):
     def content_hash(self) -> str:
         """What was looked for."""
         return self.facts.text("content_hash")
+
+
+class ConsumerNotFound(NotFound):
+    """Nobody of that name is registered: it never watched, it left, or it was silent too long."""
+
+    @property
+    def namespace(self) -> str:
+        """Airflow deployment that was named."""
+        return self.facts.text("namespace")
+
+    @property
+    def consumer_id(self) -> str:
+        """Who acknowledged."""
+        return self.facts.text("consumer_id")
 
 
 class Conflict(CatalogError):

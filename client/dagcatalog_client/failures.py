@@ -17,6 +17,7 @@ BY_REASON: Mapping[str, type[errors.CatalogError]] = {
     "DAG_NOT_FOUND": errors.DagNotFound,
     "VERSION_NOT_FOUND": errors.VersionNotFound,
     "CONTENT_NOT_FOUND": errors.ContentNotFound,
+    "CONSUMER_NOT_FOUND": errors.ConsumerNotFound,
     "PRECONDITION_FAILED": errors.PreconditionFailed,
     "NOT_DELETED": errors.NotDeleted,
     "REQUEST_ID_REUSED": errors.RequestIdReused,

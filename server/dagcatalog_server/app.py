@@ -7,20 +7,25 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 
 from dagcatalog_server.allocator import return_large_blocks
 from dagcatalog_server.catalog.canonical import DocumentLimits
 from dagcatalog_server.catalog.catalog import Catalog, utc_now
 from dagcatalog_server.catalog.committing import Committed
+from dagcatalog_server.catalog.consuming import ConsumerLimits
 from dagcatalog_server.catalog.model import Change, Clock
 from dagcatalog_server.catalog.ports import Store
 from dagcatalog_server.catalog.query import Cursor, ListQuery
 from dagcatalog_server.catalog.writes import Write, WriteLimits
 from dagcatalog_server.collector import calm_collector
 from dagcatalog_server.config import Config
+from dagcatalog_server.consumers.heard import Heard
+from dagcatalog_server.consumers.propagation import Propagation
+from dagcatalog_server.consumers.registry import ConsumerRegistry
 from dagcatalog_server.listening import listening
-from dagcatalog_server.opening import Doorbell, heard, made_doorbell
+from dagcatalog_server.opening import Doorbell, listened_to, made_doorbell
 from dagcatalog_server.replica.heads import Head
 from dagcatalog_server.replica.heads_feed import HeadsFeed, PresentPage
 from dagcatalog_server.replica.present import Present
@@ -28,6 +33,7 @@ from dagcatalog_server.replica.read_index import ReadIndex
 from dagcatalog_server.replica.ring import Ring
 from dagcatalog_server.replica.tail import Tail
 from dagcatalog_server.rpc.administering import AdministeringMethods
+from dagcatalog_server.rpc.consuming import ConsumingMethods
 from dagcatalog_server.rpc.dags import (
     CacheShares,
     EncodedDags,
@@ -78,7 +84,10 @@ async def running_server(config: Config, store: Store) -> AsyncIterator[RunningS
         ConfigurationProblem: an address cannot be listened on.
 
     """
-    catalog = Catalog(store, limits=write_limits(config))
+    consumer_limits = ConsumerLimits(
+        timedelta(seconds=config.consumer_silence), config.max_consumers
+    )
+    catalog = Catalog(store, limits=write_limits(config), consumer_limits=consumer_limits)
     with Threads(config.worker_threads) as threads:
         clock = await threads.call(catalog.clock)
         ring = Ring(clock.position, max_changes=config.watch_ring_changes)
@@ -100,6 +109,13 @@ async def running_server(config: Config, store: Store) -> AsyncIterator[RunningS
         )
         present = Present(ring, feed, read_index, tail.ring_doorbell)
         hub = WatchHub(ring, present, reads)
+        heard = Heard()
+        registry = ConsumerRegistry(
+            lambda report: threads.call(catalog.record_consumers, report), heard, consumer_limits
+        )
+        propagation = Propagation(
+            heard, lambda namespaces: threads.call(catalog.consumers, namespaces)
+        )
         dags = EncodedDags(threads, catalog.blobs, shares=CacheShares(config.cache_bytes))
         group_commit = GroupCommit(
             lambda writes: threads.commit(catalog.commit, writes),
@@ -116,12 +132,20 @@ async def running_server(config: Config, store: Store) -> AsyncIterator[RunningS
         handler = generic_handler(
             ReadingMethods(catalog, threads, replica, present, dags),
             WritingMethods(catalog, threads, group_commit),
-            WatchingMethods(hub, dags),
+            WatchingMethods(hub, registry, dags),
+            ConsumingMethods(registry, propagation, hub, read_index),
             AdministeringMethods(catalog, threads),
         )
         async with (
-            _background(tail.run(), feed.run(), heard(doorbell), group_commit.run()) as background,
-            listening(config, handler, hub, health) as (address, health_address),
+            _background(
+                tail.run(),
+                feed.run(),
+                listened_to(doorbell),
+                group_commit.run(),
+                registry.run(),
+                propagation.run(),
+            ) as background,
+            listening(config, handler, (hub, propagation), health) as (address, health_address),
         ):
             yield RunningServer(address, health_address, background)
 

@@ -61,6 +61,10 @@ class Config(BaseSettings):
     """How often the change log is looked at without a doorbell."""
     watch_ring_changes: Positive = 10_000
     """Changes kept in memory; a watch that falls further behind is ended with its resume point."""
+    consumer_silence: Annotated[float, Field(ge=1)] = 30.0
+    """A consumer that was not heard of for so long is waited for no more."""
+    max_consumers: Positive = 1_000
+    """Consumers in one namespace."""
     drain_grace: Seconds = 10.0
     """How long calls may take to end after SIGTERM."""
 

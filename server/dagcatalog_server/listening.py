@@ -4,6 +4,7 @@ import errno
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import grpc
 from grpc_channelz.v1 import channelz
@@ -13,12 +14,21 @@ from dagcatalog_server.config import Config
 from dagcatalog_server.opening import ConfigurationProblem
 from dagcatalog_server.rpc.health import Health
 from dagcatalog_server.rpc.service import SERVICE_NAME
-from dagcatalog_server.watch.hub import WatchHub
+
+
+class Draining(Protocol):
+    """What holds calls open and must end them before the server can stop."""
+
+    def drain(self) -> None:
+        """End them, and say where to go on."""
 
 
 @asynccontextmanager
 async def listening(
-    config: Config, handler: grpc.GenericRpcHandler, hub: WatchHub, health: Health
+    config: Config,
+    handler: grpc.GenericRpcHandler,
+    draining: Sequence[Draining],
+    health: Health,
 ) -> AsyncIterator[tuple[str, str]]:
     """Answer calls until the block ends, then drain; gives the addresses of API and probes.
 
@@ -53,7 +63,8 @@ async def listening(
         yield address, health_address
     finally:
         await health.set_ready(ready=False)
-        hub.drain()
+        for each in draining:
+            each.drain()
         await api.stop(config.drain_grace)
         if probes:
             await probes.stop(0)
@@ -64,6 +75,10 @@ def _options(config: Config) -> Sequence[tuple[str, int]]:
         ("grpc.so_reuseport", 0),  # a second server on the same port must fail, not share it
         ("grpc.max_receive_message_length", config.max_message_bytes),
         ("grpc.max_send_message_length", -1),  # bounded by what was received
+        # A client that is gone without a word is noticed in 30 s, and its watches end: an open watch
+        # keeps its consumer registered.
+        ("grpc.keepalive_time_ms", 20_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.max_metadata_size", 16 * 1024),

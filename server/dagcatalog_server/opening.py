@@ -102,7 +102,7 @@ def made_doorbell(config: Config, tail: Tail) -> Doorbell | None:
     )
 
 
-async def heard(doorbell: Doorbell | None) -> None:
+async def listened_to(doorbell: Doorbell | None) -> None:
     """Listen to the other replicas until cancelled."""
     with doorbell or nullcontext():
         await asyncio.Event().wait()

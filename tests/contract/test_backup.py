@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dagcatalog_server.catalog.catalog import Catalog
-from dagcatalog_server.catalog.model import ParseErrorKind
+from dagcatalog_server.catalog.consuming import NOTHING, ConsumerReport
+from dagcatalog_server.catalog.model import ConsumerKey, ParseErrorKind
 from dagcatalog_server.catalog.parsing import ParseFailure, ParseReport, ParseResult
 from dagcatalog_server.catalog.ports import Store
 from dagcatalog_server.catalog.pruning import PrunePolicy
@@ -101,6 +102,20 @@ def test_a_backup_restores_all_of_it_anywhere_under_a_new_epoch(
     assert list(check_database(empty_url)) == []
     store = open_url(empty_url)
     assert commit(Catalog(store), put("new"))[0].revision == 16
+    store.close()
+
+
+def test_nobody_has_acknowledged_anything_of_what_is_restored(url: str, tmp_path: Path) -> None:
+    store = open_url(url)
+    catalog = Catalog(store)
+    commit(catalog, put("a"))
+    web = ConsumerKey("default", "web")
+    catalog.record_consumers(ConsumerReport(joined={web: NOTHING}))
+    catalog.record_consumers(ConsumerReport(acknowledged={web: catalog.clock().position}))
+    back_up(url, tmp_path / "backup")
+    assert [one.acknowledged.revision for one in catalog.consumers(["default"])[1]] == [1]
+    restore(url, tmp_path / "backup", force=True, while_in_use=True)
+    assert catalog.consumers(["default"])[1] == []
     store.close()
 
 

@@ -1463,7 +1463,11 @@ class WatchRequest(_message.Message):
     conflate: _builtins.bool
     """A consumer that cannot keep up gets the latest change of each DAG, not an end of the stream."""
     consumer_id: _builtins.str
-    """Registers the watch as a consumer, for Acknowledge and AwaitPropagation; to 128 characters."""
+    """Registers the watch as a consumer of its namespaces, for Acknowledge and AwaitPropagation; to 128
+    characters, another for every process. It stays one until it says that it leaves, or was not
+    heard of for 30 s (the server's `consumer_silence`); an open watch is a sign of life. A consumer
+    that begins again has applied what it had up to where it begins, and nothing with `initial_state`.
+    """
     @_builtins.property
     def namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Airflow deployments; "-" for all; none: "default"."""
@@ -1643,12 +1647,12 @@ class AcknowledgeRequest(_message.Message):
     CONSUMER_ID_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
-    """Airflow deployment that the consumer watches."""
+    """Airflow deployment that the consumer watches; "-" for every one that it watches."""
     consumer_id: _builtins.str
-    """Who it is, as in WatchRequest."""
+    """Who it is, as in WatchRequest. NOT_FOUND if it is not registered."""
     @_builtins.property
     def position(self) -> _resources_pb2.Position:
-        """The position that it has applied."""
+        """The position that it has applied; none: it leaves, and is waited for no more."""
 
     def __init__(
         self,
@@ -2097,10 +2101,10 @@ class ConsumerStatus(_message.Message):
     consumer_id: _builtins.str
     """Who it is."""
     namespace: _builtins.str
-    """Airflow deployment that it watches."""
+    """Airflow deployment that it watches; "-" if it watches every one."""
     @_builtins.property
     def acknowledged(self) -> _resources_pb2.Position:
-        """What it has acknowledged."""
+        """What it has acknowledged; revision 0 if nothing yet."""
 
     @_builtins.property
     def last_time(self) -> _timestamp_pb2.Timestamp:
@@ -2217,7 +2221,9 @@ class AwaitPropagationRequest(_message.Message):
     """Airflow deployment."""
     @_builtins.property
     def position(self) -> _resources_pb2.Position:
-        """The position that all consumers must have acknowledged."""
+        """The position that all consumers must have acknowledged; none: where the catalog stands. One that
+        registers meanwhile is waited for too.
+        """
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:

@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dagcatalog_server.catalog.committing import Committed, commit_writes, rehearse_write
+from dagcatalog_server.catalog.consuming import (
+    ConsumerLimits,
+    ConsumerReport,
+    Recorded,
+    record_consumers,
+)
 from dagcatalog_server.catalog.difference import Difference
 from dagcatalog_server.catalog.diffing import DiffAnswer, diff_versions, diff_with_head
 from dagcatalog_server.catalog.guarding import GuardedStore
@@ -19,7 +25,15 @@ from dagcatalog_server.catalog.listing import (
     list_parse_errors,
     list_versions,
 )
-from dagcatalog_server.catalog.model import Blob, Change, Clock, DagKey, Position, StoreCounts
+from dagcatalog_server.catalog.model import (
+    Blob,
+    Change,
+    Clock,
+    Consumer,
+    DagKey,
+    Position,
+    StoreCounts,
+)
 from dagcatalog_server.catalog.parsing import ParseReport, check_report, commit_report
 from dagcatalog_server.catalog.ports import Snapshot, Store
 from dagcatalog_server.catalog.pruning import Pruned, PrunePolicy, check_policy, prune
@@ -46,6 +60,7 @@ class Standing:
 
     clock: Clock
     counts: StoreCounts
+    consumers: Sequence[Consumer]
     store: str
     schema_revision: str
 
@@ -58,11 +73,13 @@ class Catalog:
         store: Store,
         *,
         limits: WriteLimits = WriteLimits(),
+        consumer_limits: ConsumerLimits = ConsumerLimits(),
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = GuardedStore(store)
         self._now = now
         self.limits = limits
+        self._consumer_limits = consumer_limits
 
     def commit(self, writes: Sequence[Write]) -> Committed:
         """Commit a group of writes; see `commit_writes`."""
@@ -120,6 +137,16 @@ class Catalog:
         with self._store.read() as snapshot:
             return list_parse_errors(snapshot, namespace, bundle_name, page)
 
+    def record_consumers(self, report: ConsumerReport) -> Recorded:
+        """Write down which consumers there are and what each has applied."""
+        return record_consumers(self._store, report, self._consumer_limits)
+
+    def consumers(self, namespaces: Collection[str]) -> tuple[Clock, Sequence[Consumer]]:
+        """Read the consumers of these namespaces, and the clock with them."""
+        with self._store.read() as snapshot:
+            silence = self._consumer_limits.silence
+            return snapshot.clock(), snapshot.consumers(namespaces, heard_within=silence)
+
     def prune(self, policy: PrunePolicy) -> Iterator[Pruned]:
         """Prune step by step; see `pruning.prune`."""
         return prune(self._store, check_policy(policy), self._now())
@@ -165,6 +192,7 @@ class Catalog:
             return Standing(
                 snapshot.clock(),
                 snapshot.counts(),
+                snapshot.consumers(None, heard_within=self._consumer_limits.silence),
                 self._store.name,
                 self._store.schema_revision,
             )

@@ -5,6 +5,7 @@
     ├── DagNotFound              no such DAG, or it is deleted
     ├── VersionNotFound          the DAG has no such version, or it was pruned
     ├── ContentNotFound          nothing has that content
+    ├── ConsumerNotFound         nobody of that name is registered
     ├── PreconditionFailed       the head is not what the writer expected
     ├── NotDeleted               restore of a DAG that is there
     ├── RequestIdReused          the same request_id with another request
@@ -23,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dagcatalog_server.catalog.model import DagKey, Position
+from dagcatalog_server.catalog.model import ConsumerKey, DagKey, Position
 
 
 class CatalogError(Exception):
@@ -118,6 +119,22 @@ class ContentNotFound(CatalogError):
 
     def details(self) -> Mapping[str, str]:
         return {"namespace": self.namespace, "content_hash": self.content_hash}
+
+
+class ConsumerNotFound(CatalogError):
+    """Nobody of that name is registered: it never watched, it left, or it was silent too long."""
+
+    reason = "CONSUMER_NOT_FOUND"
+
+    def __init__(self, key: ConsumerKey) -> None:
+        super().__init__(
+            f"no consumer {key.consumer_id!r} watches namespace {key.namespace!r}; "
+            "a watch with its consumer_id registers it"
+        )
+        self.key = key
+
+    def details(self) -> Mapping[str, str]:
+        return {"namespace": self.key.namespace, "consumer_id": self.key.consumer_id}
 
 
 class PreconditionFailed(_OfDag):

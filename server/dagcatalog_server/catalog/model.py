@@ -245,6 +245,25 @@ class ParseError:
     actor: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class ConsumerKey:
+    """Names a consumer: the Airflow deployment that it watches ("-": every one), and its own id."""
+
+    namespace: str
+    consumer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """Somebody who watches a namespace and says what it has applied."""
+
+    key: ConsumerKey
+    acknowledged: Position
+    """The last position that it has applied; revision 0: it has not said."""
+    heard_at: datetime
+    """By the store's clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class NamespaceCounts:
     """Counts of one namespace, for Status."""

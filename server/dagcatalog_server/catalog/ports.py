@@ -7,7 +7,7 @@ that is committed when the block ends and rolled back when it raises. The contra
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from dagcatalog_server.catalog.history import (
@@ -23,6 +23,8 @@ from dagcatalog_server.catalog.model import (
     Blob,
     Change,
     Clock,
+    Consumer,
+    ConsumerKey,
     DagKey,
     ParseError,
     RequestRecord,
@@ -105,6 +107,14 @@ class Snapshot(Protocol):
 
     def parse_error_count(self, namespace: str | None, bundle_name: str | None) -> int:
         """Count parse errors."""
+
+    def consumers(
+        self, namespaces: Collection[str] | None, *, heard_within: timedelta
+    ) -> Sequence[Consumer]:
+        """Read the consumers of these namespaces (None: all) that were heard of lately, by key."""
+
+    def consumers_named(self, consumer_ids: Collection[str]) -> Mapping[ConsumerKey, Consumer]:
+        """Read the rows of these consumers in every namespace, however long they were silent."""
 
     def counts(self) -> StoreCounts:
         """Count what is there; namespaces by name."""
@@ -211,6 +221,18 @@ class Transaction(Snapshot, Protocol):
         keep: Collection[str] = (),
     ) -> None:
         """Drop the errors of these files, or of all files of the bundle but `keep`."""
+
+    def lock_consumers(self) -> datetime:
+        """Keep other writers off the consumers until the commit; give the store's own time.
+
+        Not the clock's lock: writers of DAGs never wait for it.
+        """
+
+    def put_consumers(self, consumers: Sequence[Consumer]) -> None:
+        """Set the row of each consumer. Call after `lock_consumers`."""
+
+    def drop_consumers(self, keys: Collection[ConsumerKey], *, before: datetime) -> None:
+        """Drop these consumers, and those not heard of since `before`."""
 
 
 class Store(Protocol):

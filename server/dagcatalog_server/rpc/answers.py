@@ -13,6 +13,7 @@ from dagcatalog_server.catalog.errors import CatalogError
 from dagcatalog_server.catalog.model import (
     Change,
     ChangeKind,
+    Consumer,
     DagState,
     ParseError,
     Position,
@@ -183,6 +184,16 @@ def parse_errors(rows: Sequence[ParseError]) -> list[res.ParseError]:
     ]
 
 
+def consumer(value: Consumer) -> pb.ConsumerStatus:
+    """Tell of a consumer."""
+    return pb.ConsumerStatus(
+        consumer_id=value.key.consumer_id,
+        namespace=value.key.namespace,
+        acknowledged=position(value.acknowledged),
+        last_time=timestamp(value.heard_at),
+    )
+
+
 def status(standing: Standing) -> pb.StatusResponse:
     """Tell where the catalog stands; the replica adds what only it knows."""
     counts = standing.counts
@@ -204,4 +215,5 @@ def status(standing: Standing) -> pb.StatusResponse:
         blob_count=counts.blobs,
         stored_bytes=counts.stored_bytes,
         raw_bytes=counts.raw_bytes,
+        consumers=[consumer(one) for one in standing.consumers],
     )

@@ -27,6 +27,8 @@ from dagcatalog_server.watch.query import WatchQuery
 MIN_BOOKMARK_INTERVAL_S = 1.0
 MAX_BOOKMARK_INTERVAL_S = 600.0
 DEFAULT_BOOKMARK_INTERVAL_S = 15.0
+MAX_PROPAGATION_TIMEOUT_S = 600.0
+DEFAULT_PROPAGATION_TIMEOUT_S = 30.0
 
 
 def put_item(item: pb.PutItem, *, default_source: pb.PutBatchRequest | None = None) -> PutItem:
@@ -177,8 +179,6 @@ def page(
 def watch_query(request: pb.WatchRequest) -> WatchQuery:
     """Read a Watch."""
     check_profile(request.profile)
-    if request.consumer_id:
-        raise NotImplementedYet("the registry of consumers (consumer_id)")
     namespaces = [
         _watched_namespace(place, one) for place, one in enumerate(request.namespaces or [""])
     ]
@@ -204,6 +204,16 @@ def _watched_namespace(place: int, namespace: str) -> str | None:
         return check_namespace_filter(namespace)
     except InvalidArgument as error:
         raise InvalidArgument(f"namespaces[{place}]", error.violation.description) from error
+
+
+def propagation_timeout_s(request: pb.AwaitPropagationRequest) -> float:
+    """Read how long to wait for consumers."""
+    if not request.HasField("timeout"):
+        return DEFAULT_PROPAGATION_TIMEOUT_S
+    timeout_s = request.timeout.ToMicroseconds() / 1e6
+    if not 0 <= timeout_s <= MAX_PROPAGATION_TIMEOUT_S:
+        raise InvalidArgument("timeout", f"{timeout_s:g} s is not in 0 s to 600 s")
+    return timeout_s
 
 
 def prune_policy(request: pb.PruneRequest) -> PrunePolicy:

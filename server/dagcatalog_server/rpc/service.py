@@ -20,6 +20,7 @@ from dagcatalog_server.rpc.call import (
     stream_handler,
     unary_handler,
 )
+from dagcatalog_server.rpc.consuming import ConsumingMethods
 from dagcatalog_server.rpc.reading import ReadingMethods
 from dagcatalog_server.rpc.watching import WatchingMethods
 from dagcatalog_server.rpc.writing import WritingMethods
@@ -32,6 +33,7 @@ def generic_handler(
     reading: ReadingMethods,
     writing: WritingMethods,
     watching: WatchingMethods,
+    consuming: ConsumingMethods,
     administering: AdministeringMethods,
 ) -> grpc.GenericRpcHandler:
     """Bind every method of the contract; those of later releases answer UNIMPLEMENTED."""
@@ -47,6 +49,8 @@ def generic_handler(
         "ReportParse": writing.report_parse,
         "ListParseErrors": reading.list_parse_errors,
         "Status": reading.status,
+        "Acknowledge": consuming.acknowledge,
+        "AwaitPropagation": consuming.await_propagation,
         "Prune": administering.prune,
     }
     raw: dict[str, RawUnary] = {"Get": reading.get}

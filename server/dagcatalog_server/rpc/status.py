@@ -20,6 +20,7 @@ STATUS: dict[type[errors.CatalogError], StatusCode] = {
     errors.DagNotFound: StatusCode.NOT_FOUND,
     errors.VersionNotFound: StatusCode.NOT_FOUND,
     errors.ContentNotFound: StatusCode.NOT_FOUND,
+    errors.ConsumerNotFound: StatusCode.NOT_FOUND,
     errors.PreconditionFailed: StatusCode.ABORTED,
     errors.NotDeleted: StatusCode.FAILED_PRECONDITION,
     errors.RequestIdReused: StatusCode.ALREADY_EXISTS,

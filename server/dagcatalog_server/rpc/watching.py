@@ -1,12 +1,14 @@
 """Watch on the wire: events become messages; what watchers share is encoded once."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Hashable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_server.catalog.errors import BlobCorrupt
 from dagcatalog_server.catalog.model import Change, Position
+from dagcatalog_server.catalog.names import EVERY_NAMESPACE
+from dagcatalog_server.consumers.registry import ConsumerRegistry
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
 from dagcatalog_server.rpc.dags import EncodedDags, Encoding, head_of, wire_bytes
@@ -15,7 +17,7 @@ from dagcatalog_server.rpc.messages import chunk_by_bytes
 from dagcatalog_server.rpc.view import View
 from dagcatalog_server.rpc.wire import field, header, renumbered
 from dagcatalog_server.watch.hub import WatchHub
-from dagcatalog_server.watch.query import BookmarkEvent, ChangeEvent, StateEvent
+from dagcatalog_server.watch.query import BookmarkEvent, ChangeEvent, StateEvent, WatchQuery
 
 # Numbers of fields.
 _STATE, _CHANGE_SET = 2, 3  # of WatchResponse
@@ -26,8 +28,9 @@ _CHANGE_DAG = 5  # of Change
 class WatchingMethods:
     """Watch."""
 
-    def __init__(self, hub: WatchHub, dags: EncodedDags) -> None:
+    def __init__(self, hub: WatchHub, registry: ConsumerRegistry, dags: EncodedDags) -> None:
         self._hub = hub
+        self._registry = registry
         self._dags = dags
         self._events = EncodedCache(dags.shares.events)
 
@@ -37,7 +40,11 @@ class WatchingMethods:
         """Stream the present if asked for, and then every change."""
         view = requests.view(request.view, default=View.SUMMARY)
         encoding = requests.encoding(request)
-        async with aclosing(self._hub.watch(requests.watch_query(request))) as events:
+        query = requests.watch_query(request)
+        async with (
+            self._registered(request.consumer_id, query),
+            aclosing(self._hub.watch(query)) as events,
+        ):
             async for event in events:
                 match event:
                     case StateEvent():
@@ -50,6 +57,15 @@ class WatchingMethods:
                         yield pb.WatchResponse(
                             position=answers.position(event.position), bookmark=bookmark
                         )
+
+    def _registered(self, consumer_id: str, query: WatchQuery) -> AbstractAsyncContextManager[None]:
+        if not consumer_id:
+            return nullcontext()
+        start = query.after
+        if start is not None:
+            start = Position(start.epoch or self._hub.position.epoch, start.revision)
+        namespaces = query.namespaces or {EVERY_NAMESPACE}
+        return self._registry.watching(consumer_id, namespaces, start)
 
     async def _state(
         self, event: StateEvent, view: View, encoding: Encoding

@@ -26,9 +26,11 @@ from dagcatalog_server.store.database import in_use, reading, writing
 from dagcatalog_server.store.paging import pages
 from dagcatalog_server.store.schema import migrate, require_current
 from dagcatalog_server.store.sql_blobs import blob_values, check_blobs, read_blobs
-from dagcatalog_server.store.sql_tables import blob, change, clock, parse_error, request
+from dagcatalog_server.store.sql_tables import blob, change, clock, consumer, parse_error, request
 from dagcatalog_server.store.sql_types import UtcTime
 
+# Not `consumer`: who watches is a fact about processes that run now, and nobody has acknowledged
+# anything of the history that a restore begins.
 ROW_TABLES = {str(table.name): table for table in (change, request, parse_error)}
 PAGE_BLOBS = 100
 BATCH_ROWS = 500
@@ -107,6 +109,7 @@ def restore(
                 raise DatabaseNotEmpty("the database is not empty; --force replaces what is there")
             for table in (change, request, parse_error, blob):
                 connection.execute(delete(table))
+        connection.execute(delete(consumer))
         reader = BackupReader(file)
         _insert(connection, reader.records())
         moved = update(clock).values(

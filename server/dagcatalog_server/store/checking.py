@@ -40,7 +40,8 @@ class Finding:
 def check_database(url: str) -> Iterator[Finding]:
     """Look for everything that can be wrong, in one snapshot; servers go on meanwhile.
 
-    Needs memory for a page of rows and documents. Reads every row and every content.
+    Needs memory for a page of rows and documents. Reads every row and every content, but not who
+    watches: that is no part of the history, and is made anew by who does.
 
     Raises:
         SchemaMismatch: the database is of another release.

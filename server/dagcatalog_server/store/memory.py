@@ -10,7 +10,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from dagcatalog_server.catalog.history import DroppedBlobs, Place
@@ -18,6 +18,8 @@ from dagcatalog_server.catalog.model import (
     Blob,
     Change,
     Clock,
+    Consumer,
+    ConsumerKey,
     DagKey,
     NamespaceCounts,
     ParseError,
@@ -169,6 +171,21 @@ class MemorySnapshot(MemoryHistory):
     def parse_error_count(self, namespace: str | None, bundle_name: str | None) -> int:
         return len(self._parse_error_places(namespace, bundle_name))
 
+    def consumers(
+        self, namespaces: Collection[str] | None, *, heard_within: timedelta
+    ) -> Sequence[Consumer]:
+        since = datetime.now(UTC) - heard_within
+        found = [
+            each
+            for each in self.contents.consumers.values()
+            if each.heard_at >= since and (namespaces is None or each.key.namespace in namespaces)
+        ]
+        return sorted(found, key=lambda each: each.key)
+
+    def consumers_named(self, consumer_ids: Collection[str]) -> Mapping[ConsumerKey, Consumer]:
+        rows = self.contents.consumers.items()
+        return {key: each for key, each in rows if key.consumer_id in consumer_ids}
+
     def counts(self) -> StoreCounts:
         errors = {namespace for namespace, _, _ in self.contents.parse_errors}
         namespaces = errors | {key.namespace for key in self.contents.heads}
@@ -297,6 +314,20 @@ class MemoryTransaction(MemorySnapshot):
             file = place[2]
             if (files is None or file in files) and file not in keep:
                 del self.contents.parse_errors[place]
+
+    def lock_consumers(self) -> datetime:
+        return datetime.now(UTC)
+
+    def put_consumers(self, consumers: Sequence[Consumer]) -> None:
+        for each in consumers:
+            _require_storable(each)
+            self.contents.consumers[each.key] = each
+
+    def drop_consumers(self, keys: Collection[ConsumerKey], *, before: datetime) -> None:
+        rows = self.contents.consumers.items()
+        self.contents.consumers = {
+            key: each for key, each in rows if key not in keys and each.heard_at >= before
+        }
 
 
 def _require_storable(value: object) -> None:

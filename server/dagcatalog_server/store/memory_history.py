@@ -17,6 +17,8 @@ from dagcatalog_server.catalog.model import (
     Blob,
     Change,
     Clock,
+    Consumer,
+    ConsumerKey,
     DagKey,
     ParseError,
     RequestRecord,
@@ -41,6 +43,7 @@ class Contents:
         self.heads: dict[DagKey, Change] = {}
         self.requests: dict[tuple[str, str], RequestRecord] = {}
         self.parse_errors: dict[FilePlace, ParseError] = {}
+        self.consumers: dict[ConsumerKey, Consumer] = {}
 
     def copy(self) -> "Contents":
         copied = Contents(self.clock)
@@ -49,6 +52,7 @@ class Contents:
         copied.heads = dict(self.heads)
         copied.requests = dict(self.requests)
         copied.parse_errors = dict(self.parse_errors)
+        copied.consumers = dict(self.consumers)
         return copied
 
 

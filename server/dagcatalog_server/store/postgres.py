@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, Integer, func
+from sqlalchemy import ColumnElement, Connection, Integer, func, text
 from sqlalchemy.dialects import postgresql
 
 from dagcatalog_server.catalog.ports import Store
@@ -62,8 +63,8 @@ def open_postgres(
     return SqlStore(engine, _DIALECT, schema_revision=revision)
 
 
-def _contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
-    position: ColumnElement[int] = func.strpos(text, part, type_=Integer)
+def _contains(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    position: ColumnElement[int] = func.strpos(column, part, type_=Integer)
     return position > 0
 
 
@@ -82,6 +83,22 @@ def _overtake(connection: Connection, overtaken: Sequence[tuple[int, int, int]])
     return connection.exec_driver_sql(_OVERTAKE, columns).rowcount
 
 
+# "dagd". Not a lock of the table, for which autovacuum would have to give way again and again.
+_CONSUMERS_LOCK = 0x64616764
+
+
+def _lock_consumers(connection: Connection) -> None:
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_CONSUMERS_LOCK,))
+
+
+def _now(connection: Connection) -> datetime:
+    # Not now(), which is when the transaction began: before it waited for a lock.
+    told: datetime = connection.execute(_CLOCK_TIMESTAMP).scalar_one()
+    return told.astimezone(UTC)
+
+
+_CLOCK_TIMESTAMP = text("SELECT clock_timestamp()")
+
 _DIALECT = SqlDialect(
     name="postgresql",
     insert=postgresql.insert,
@@ -90,6 +107,8 @@ _DIALECT = SqlDialect(
     read_options=READ_OPTIONS,
     write_options=WRITE_OPTIONS,
     overtake=_overtake,
+    now=_now,
+    lock_consumers=_lock_consumers,
     blobs_first=True,
     writer_turn=nullcontext,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table
@@ -27,6 +28,10 @@ class SqlDialect:
     """Execution options of connections that write."""
     overtake: Callable[[Connection, Sequence[tuple[int, int, int]]], int]
     """Ends heads, given as (revision, ordinal, until_revision), and tells how many still were such."""
+    now: Callable[[Connection], datetime]
+    """Gives the time that all who use the database share."""
+    lock_consumers: Callable[[Connection], None]
+    """Keeps others from writing consumers until the transaction ends."""
     blobs_first: bool
     """Blobs are made durable in a transaction of their own, so that the one that holds the clock's
     row is short. Where there is one writer anyhow it would only be a second wait for the disk."""

@@ -4,6 +4,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -30,13 +31,15 @@ from dagcatalog_server.catalog.model import (
     Blob,
     Change,
     Clock,
+    Consumer,
+    ConsumerKey,
     DagKey,
     ParseError,
     RequestRecord,
     StoreCounts,
 )
 from dagcatalog_server.catalog.query import DagFilter, ListQuery, StateRow
-from dagcatalog_server.store import sql_history
+from dagcatalog_server.store import sql_consumers, sql_history
 from dagcatalog_server.store.sql_blobs import read_blobs
 from dagcatalog_server.store.sql_counts import read_counts
 from dagcatalog_server.store.sql_dialect import SqlDialect
@@ -196,6 +199,16 @@ class SqlSnapshot:
         errors = select(func.count()).select_from(parse_error)
         counted = errors.where(*_parse_errors_of(namespace, bundle_name))
         return self._connection.execute(counted).scalar_one()
+
+    def consumers(
+        self, namespaces: Collection[str] | None, *, heard_within: timedelta
+    ) -> Sequence[Consumer]:
+        since = self._dialect.now(self._connection) - heard_within
+        return sql_consumers.read_heard(self._connection, namespaces, since)
+
+    def consumers_named(self, consumer_ids: Collection[str]) -> Mapping[ConsumerKey, Consumer]:
+        named = sql_consumers.read_named(self._connection, consumer_ids)
+        return {each.key: each for each in named}
 
     def counts(self) -> StoreCounts:
         return read_counts(self._connection)

@@ -196,6 +196,18 @@ request = Table(
 )
 Index("request_created_at", request.c.created_at)
 
+# Who watches, and what each has applied: facts about running processes, so they are in no backup.
+consumer = Table(
+    "consumer",
+    metadata,
+    Column("namespace", CodePointText, primary_key=True),
+    Column("consumer_id", CodePointText, primary_key=True),
+    Column("epoch", CodePointText, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    # No index holds it: a heartbeat then rewrites the row in its page and nothing else.
+    Column("heard_at", UtcTime, nullable=False),
+)
+
 parse_error = Table(
     "parse_error",
     metadata,

@@ -20,12 +20,14 @@ from dagcatalog_server.catalog.model import (
     Blob,
     Change,
     Clock,
+    Consumer,
+    ConsumerKey,
     DagKey,
     ParseError,
     RequestRecord,
 )
 from dagcatalog_server.catalog.ports import StoreConflict
-from dagcatalog_server.store import sql_history
+from dagcatalog_server.store import sql_consumers, sql_history
 from dagcatalog_server.store.sql_blobs import insert_blobs, known_hashes, new_rows
 from dagcatalog_server.store.sql_dialect import SqlDialect
 from dagcatalog_server.store.sql_reading import SqlSnapshot
@@ -154,6 +156,16 @@ class SqlTransaction(SqlSnapshot):
         for part in in_parts(sorted(set(files) - set(keep)), MAX_FILES):
             cleared = delete(parse_error).where(*of_bundle)
             self._connection.execute(cleared.where(parse_error.c.file.in_(part)))
+
+    def lock_consumers(self) -> datetime:
+        self._dialect.lock_consumers(self._connection)
+        return self._dialect.now(self._connection)
+
+    def put_consumers(self, consumers: Sequence[Consumer]) -> None:
+        sql_consumers.put_rows(self._connection, self._dialect, consumers)
+
+    def drop_consumers(self, keys: Collection[ConsumerKey], *, before: datetime) -> None:
+        sql_consumers.drop_rows(self._connection, keys, before)
 
     def _overtaken(self, changes: Sequence[Change]) -> Iterator[tuple[int, int, int]]:
         """Give the stored heads that `changes` overtake, each with the revision that does."""

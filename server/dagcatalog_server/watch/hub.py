@@ -51,6 +51,11 @@ class WatchHub:
         self._draining = False
         self.watch_count = 0
 
+    @property
+    def position(self) -> Position:
+        """How far this replica has come."""
+        return self._ring.position
+
     def drain(self) -> None:
         """End every watch with a last bookmark that says where to resume."""
         self._draining = True

@@ -29,12 +29,7 @@ from tests.support.wire import (
 )
 
 SERVICE = pb.DESCRIPTOR.services_by_name["CatalogService"]
-NOT_BUILT = {
-    "Acknowledge",
-    "Dependencies",
-    "Impact",
-    "AwaitPropagation",
-}
+NOT_BUILT = {"Dependencies", "Impact"}
 
 
 def _subclasses(base: type[CatalogError]) -> Iterator[type[CatalogError]]:
@@ -89,7 +84,6 @@ async def test_features_that_are_not_built_say_so_too(api: Api, namespace: str) 
         api.Get(pb.GetRequest(namespace=namespace, dag_id="a", profile=profile)),
         api.GetBatch(pb.GetBatchRequest(namespace=namespace, profile=profile)).read(),
         api.Watch(pb.WatchRequest(profile=profile)).read(),
-        api.Watch(pb.WatchRequest(consumer_id="me")).read(),
     ):
         refusal = await refusal_of(call)
         assert (refusal.code, refusal.reason) == (StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED_YET")

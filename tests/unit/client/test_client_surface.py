@@ -30,6 +30,7 @@ PUBLIC = [
     "ClientClosed",
     "Conflict",
     "Consistency",
+    "ConsumerNotFound",
     "ConsumerStatus",
     "ContentNotFound",
     "CorruptBlob",

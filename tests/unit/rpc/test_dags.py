@@ -17,6 +17,7 @@ from dagcatalog_server.rpc.readable import to_struct
 from dagcatalog_server.rpc.threads import Threads
 from dagcatalog_server.rpc.view import View
 from dagcatalog_server.rpc.watching import WatchingMethods
+from tests.support.consuming import Consuming
 from tests.support.dags import dag_document
 from tests.support.documents import as_bytes
 from tests.support.watching import PATIENCE_S, Replica, running
@@ -225,7 +226,7 @@ class TestWatchers:
         encoding: "res.DocumentEncoding.ValueType",
     ) -> None:
         async with running(replica):
-            watching = WatchingMethods(replica.hub, dags)
+            watching = WatchingMethods(replica.hub, Consuming(replica.store).registry, dags)
             messages = await self.first_messages(
                 watching, replica, 100, view=res.DAG_VIEW_DOCUMENT, accept_encodings=[encoding]
             )
@@ -242,7 +243,7 @@ class TestWatchers:
         self, replica: Replica, dags: EncodedDags, blobs: CountedBlobs
     ) -> None:
         async with running(replica):
-            watching = WatchingMethods(replica.hub, dags)
+            watching = WatchingMethods(replica.hub, Consuming(replica.store).registry, dags)
             messages = await self.first_messages(watching, replica, 100)
         assert all(message is messages[0] for message in messages)
         assert blobs.questions == []
@@ -251,7 +252,7 @@ class TestWatchers:
         self, replica: Replica, dags: EncodedDags
     ) -> None:
         async with running(replica):
-            watching = WatchingMethods(replica.hub, dags)
+            watching = WatchingMethods(replica.hub, Consuming(replica.store).registry, dags)
             every = await self.first_messages(watching, replica, 1)
             replica.write(put("b", tags=("y",)))
             await replica.caught_up()
@@ -273,7 +274,7 @@ class TestWatchers:
         replica.write(*(put(f"d{number}") for number in range(50)))
         async with running(replica):
             await replica.caught_up()
-            watching = WatchingMethods(replica.hub, dags)
+            watching = WatchingMethods(replica.hub, Consuming(replica.store).registry, dags)
             for _ in range(10):
                 request = pb.WatchRequest(
                     namespaces=["-"], initial_state=True, view=res.DAG_VIEW_DOCUMENT
