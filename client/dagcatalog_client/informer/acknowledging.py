@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from dagcatalog_client.position import Position
 
 INTERVAL_S = 0.02
-"""Between two acknowledgements of one namespace: what was applied meanwhile goes in one call."""
+"""Between two acknowledgements: what was applied meanwhile goes in one call."""
 
 
 @dataclass(slots=True)
@@ -14,7 +14,20 @@ class Acknowledged:
 
     applied: Position | None = None
     told: Position | None = None
+    _round: int = 0
 
-    def next(self) -> Position | None:
-        """Return what is to be told; None: the catalog knows."""
-        return None if self.applied == self.told else self.applied
+    def begin(self) -> None:
+        """Begin with the present: the catalog takes it that nothing is applied."""
+        self.applied = self.told = None
+        self._round += 1
+
+    def next(self) -> tuple[Position, int] | None:
+        """Return what is to be told, and in which round; None: the catalog knows."""
+        if self.applied is None or self.applied == self.told:
+            return None
+        return self.applied, self._round
+
+    def done(self, position: Position, told_in: int) -> None:
+        """Note that the catalog knows, unless it has begun anew meanwhile."""
+        if told_in == self._round:
+            self.told = position

@@ -299,6 +299,8 @@ class AsyncInformer(InformerCore):
 
     async def _follow(self, ask: Ask) -> None:
         """Run one watch to its end."""
+        if ask.after is None:
+            self._acknowledged.begin()
         call = informing.follow(
             self._client._caller,
             namespaces=self._namespaces,
@@ -360,23 +362,24 @@ class AsyncInformer(InformerCore):
         """Tell the catalog what was applied, as long as the informer is open."""
         backoff = replace(self._backoff, failures=0)
         while not self._closing.is_set():
-            position = self._acknowledged.next()
-            if position is None:
+            due = self._acknowledged.next()
+            if due is None:
                 await self._changed.wait()
                 continue
             try:
-                await self._tell(position)
+                await self._tell(due[0])
             except CatalogError as error:
                 logger.info("acknowledge_failed error=%s", error)
                 await self._rest(backoff.next_s())
             else:
                 backoff.reset()
-                self._acknowledged.told = position
+                self._acknowledged.done(*due)
                 await self._rest(INTERVAL_S)
 
     async def _tell(self, position: Position) -> None:
-        for namespace in self._namespaces:
-            await self._client.acknowledge(self._options.consumer_id, position, namespace=namespace)
+        await self._client.acknowledge(
+            self._options.consumer_id, position, namespace=self._consumed
+        )
 
     # --- waiting ---
 

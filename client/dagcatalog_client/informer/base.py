@@ -90,6 +90,8 @@ class InformerCore:
         self._namespaces = (
             (namespace,) if options.namespaces is None else tuple(sorted(options.namespaces))
         )
+        # "-" stands for every namespace that a consumer watches.
+        self._consumed = self._namespaces[0] if len(self._namespaces) == 1 else "-"
         self._functions: dict[str, KeysOf] = {}
         self._mirror = Mirror(self._functions)
         self._documents = Documents(options.memory_bytes)

@@ -309,6 +309,8 @@ class Informer(InformerCore):
 
     def _follow(self, ask: Ask) -> None:
         """Run one watch to its end."""
+        if ask.after is None:
+            self._acknowledged.begin()
         call = informing.follow(
             self._client._caller,
             namespaces=self._namespaces,
@@ -365,22 +367,21 @@ class Informer(InformerCore):
         while not self._closing.is_set():
             with self._changed:
                 self._changed.wait_for(lambda: self._closing.is_set() or self._acknowledged.next())
-                position = self._acknowledged.next()
-            if position is None:
+                due = self._acknowledged.next()
+            if due is None:
                 continue
             try:
-                self._tell(position)
+                self._tell(due[0])
             except CatalogError as error:
                 logger.info("acknowledge_failed error=%s", error)
                 self._closing.wait(backoff.next_s())
             else:
                 backoff.reset()
-                self._acknowledged.told = position
+                self._acknowledged.done(*due)
                 self._closing.wait(INTERVAL_S)
 
     def _tell(self, position: Position) -> None:
-        for namespace in self._namespaces:
-            self._client.acknowledge(self._options.consumer_id, position, namespace=namespace)
+        self._client.acknowledge(self._options.consumer_id, position, namespace=self._consumed)
 
     def _fill(self) -> None:
         """Fetch the documents that neither memory nor disk holds, as far as there is room."""
