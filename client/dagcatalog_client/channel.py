@@ -37,6 +37,8 @@ def _defaults() -> Mapping[str, str | int]:
         "grpc.per_rpc_retry_buffer_size": MAX_MESSAGE_BYTES,
         "grpc.keepalive_time_ms": KEEPALIVE_INTERVAL_MS,
         "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+        # Newer grpc gives a ping a minute, whatever the keepalive's timeout says.
+        "grpc.http2.ping_timeout_ms": KEEPALIVE_TIMEOUT_MS,
         # A watch sends nothing: the default of two pings without data would end its keepalive.
         "grpc.http2.max_pings_without_data": 0,
         "grpc.initial_reconnect_backoff_ms": CONNECT_INTERVAL_MS // 8,

@@ -1,5 +1,7 @@
 """A local copy through a real server: it is there, it follows, it says what happened."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -231,7 +233,7 @@ def test_before_the_first_state_nothing_is_claimed_to_be_missing() -> None:
         for ask in (lambda: informer.get("a"), informer.list, lambda: informer.summary("a")):
             with pytest.raises(NotSynced):
                 ask()
-        with pytest.raises(NotSynced, match="no catalog answers at 127.0.0.1:1") as caught:
+        with pytest.raises(NotSynced, match=r"no catalog answers at 127\.0\.0\.1:1") as caught:
             informer.wait_for_sync(3)
         assert isinstance(caught.value.__cause__, Unavailable)
         assert informer.failure is caught.value.__cause__
@@ -295,9 +297,6 @@ def test_documents_of_other_views_are_refused(client: Client) -> None:
 
 
 def test_a_program_that_forgets_to_close_ends_all_the_same(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
     program = (
         "import sys; from dagcatalog_client import Client, Informer\n"
         "informer = Informer(Client(sys.argv[1]), folder=sys.argv[2])\n"
