@@ -18,6 +18,7 @@ from dagcatalog_server.catalog.consuming import ConsumerLimits
 from dagcatalog_server.catalog.model import Change, Clock
 from dagcatalog_server.catalog.ports import Store
 from dagcatalog_server.catalog.query import Cursor, ListQuery
+from dagcatalog_server.catalog.trimming import Trim
 from dagcatalog_server.catalog.writes import Write, WriteLimits
 from dagcatalog_server.collector import calm_collector
 from dagcatalog_server.config import Config
@@ -37,15 +38,18 @@ from dagcatalog_server.rpc.consuming import ConsumingMethods
 from dagcatalog_server.rpc.dags import (
     CacheShares,
     EncodedDags,
+    Trims,
     head_change,
     head_change_of_row,
     head_of_row,
 )
+from dagcatalog_server.rpc.graphing import GraphingMethods
 from dagcatalog_server.rpc.group_commit import GroupCommit
 from dagcatalog_server.rpc.health import Health
 from dagcatalog_server.rpc.reading import ReadingMethods, Replica
 from dagcatalog_server.rpc.service import SERVICE_NAME, generic_handler
 from dagcatalog_server.rpc.threads import Threads
+from dagcatalog_server.rpc.view import Profile
 from dagcatalog_server.rpc.watching import WatchingMethods
 from dagcatalog_server.rpc.writing import WritingMethods
 from dagcatalog_server.watch.hub import WatchHub, WatchReads
@@ -74,6 +78,17 @@ def write_limits(config: Config) -> WriteLimits:
         max_nodes=config.max_document_nodes,
     )
     return WriteLimits(document, config.max_source_bytes)
+
+
+def _trims(config: Config) -> Trims:
+    fields = {
+        Profile.WEBSERVER: config.profiles.webserver,
+        Profile.SCHEDULER: config.profiles.scheduler,
+    }
+    return {
+        profile: Trim(include=paths.include, exclude=paths.exclude)
+        for profile, paths in fields.items()
+    }
 
 
 @asynccontextmanager
@@ -116,7 +131,9 @@ async def running_server(config: Config, store: Store) -> AsyncIterator[RunningS
         propagation = Propagation(
             heard, lambda namespaces: threads.call(catalog.consumers, namespaces)
         )
-        dags = EncodedDags(threads, catalog.blobs, shares=CacheShares(config.cache_bytes))
+        dags = EncodedDags(
+            threads, catalog.blobs, shares=CacheShares(config.cache_bytes), trims=_trims(config)
+        )
         group_commit = GroupCommit(
             lambda writes: threads.commit(catalog.commit, writes),
             max_group=config.max_commit_group,
@@ -133,6 +150,7 @@ async def running_server(config: Config, store: Store) -> AsyncIterator[RunningS
             ReadingMethods(catalog, threads, replica, present, dags),
             WritingMethods(catalog, threads, group_commit),
             WatchingMethods(hub, registry, dags),
+            GraphingMethods(catalog, threads, present),
             ConsumingMethods(registry, propagation, hub, read_index),
             AdministeringMethods(catalog, threads),
         )

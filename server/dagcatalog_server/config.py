@@ -1,9 +1,9 @@
 """What an operator can set: `DAGCATALOG_*` variables over a TOML file over the defaults."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -11,10 +11,70 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from dagcatalog_server.catalog.trimming import Trim
+
 MIB = 1024**2
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
+
+
+class ProfileFields(BaseModel):
+    """Which fields of a document a profile sends, as paths: see docs/reference/profiles.md."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    include: tuple[str, ...] = ()
+    """Where one is named, only the named fields of that object stay."""
+    exclude: tuple[str, ...] = ()
+    """These are left out."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        Trim(include=self.include, exclude=self.exclude)
+        return self
+
+
+class Profiles(BaseModel):
+    """What webservers and schedulers are sent of a document; Airflow 3.3.2 was read for the defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    webserver: ProfileFields = ProfileFields(
+        exclude=(
+            "dag.dag_dependencies",  # the graph is Dependencies' to tell
+            "dag.tasks[].python_callable_name",
+            "dag.tasks[].partial_kwargs.python_callable_name",
+            "dag.tasks[].template_ext",
+        )
+    )
+    scheduler: ProfileFields = ProfileFields(
+        exclude=(
+            "dag.access_control",
+            "dag.dag_dependencies",
+            "dag.default_args",
+            "dag.description",
+            "dag.doc_md",
+            "dag.edge_info",
+            "dag.owner_links",
+            "dag.tasks[]._operator_extra_links",
+            "dag.tasks[].doc",
+            "dag.tasks[].doc_json",
+            "dag.tasks[].doc_md",
+            "dag.tasks[].doc_rst",
+            "dag.tasks[].doc_yaml",
+            "dag.tasks[].params",
+            "dag.tasks[].partial_kwargs.doc_md",
+            "dag.tasks[].partial_kwargs.python_callable_name",
+            "dag.tasks[].python_callable_name",
+            "dag.tasks[].template_ext",
+            "dag.tasks[].template_fields",
+            "dag.tasks[].template_fields_renderers",
+            "dag.tasks[].ui_color",
+            "dag.tasks[].ui_fgcolor",
+            "dag.tasks[].{template_fields}",  # what is rendered is rendered where the task runs
+        )
+    )
 
 
 class Config(BaseSettings):
@@ -56,6 +116,9 @@ class Config(BaseSettings):
     """Live DAGs whose summaries are kept in memory, about 1 KB each; with more, the store is read."""
     cache_bytes: Positive = 256 * MIB
     """Encoded documents and answers kept in memory."""
+
+    profiles: Profiles = Profiles()
+    """Fields of documents that the profiles WEBSERVER and SCHEDULER send; tables of the TOML file."""
 
     watch_poll_interval: Seconds = 0.25
     """How often the change log is looked at without a doorbell."""

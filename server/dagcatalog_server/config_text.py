@@ -1,6 +1,7 @@
 """The configuration as TOML, for people and for a file."""
 
 import json
+from collections.abc import Sequence
 
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
@@ -11,8 +12,18 @@ from dagcatalog_server.config import Config
 
 def render_config(config: Config) -> str:
     """Write every setting in force; the password of the database's URL is masked."""
-    values = ((name, getattr(config, name)) for name in Config.model_fields)
-    return "".join(f"{name} = {_toml(value)}\n" for name, value in values)
+    values = {name: getattr(config, name) for name in Config.model_fields}
+    tables = values.pop("profiles")
+    plain = "".join(f"{name} = {_toml(value)}\n" for name, value in values.items())
+    return plain + "".join(
+        f"\n[profiles.{name}]\n" + "".join(f"{key} = {_list(paths)}\n" for key, paths in fields)
+        for name, fields in tables
+    )
+
+
+def _list(texts: Sequence[str]) -> str:
+    """Write a list with an element a line, to be edited."""
+    return "".join(["[\n", *(f"    {json.dumps(one)},\n" for one in texts), "]"]) if texts else "[]"
 
 
 def _toml(value: object) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -22,7 +23,7 @@ def client(server: RunningServer) -> Iterator[Client]:
         yield client
 
 
-def parsed(dag_id: str, **fields: str) -> ParsedDag:
+def parsed(dag_id: str, **fields: Any) -> ParsedDag:
     document = json.dumps(dag_document(dag_id, **fields)).encode()
     return ParsedDag(dag_id, document, source=f"# the file of {dag_id}")
 

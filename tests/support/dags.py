@@ -1,6 +1,6 @@
 """Small serialized DAGs, as Airflow would write them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def dag_document(
@@ -11,6 +11,7 @@ def dag_document(
     description: str | None = None,
     cron: str = "0 3 * * *",
     padding: str = "",
+    edges: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, object]:
     """Return a document that the catalog accepts."""
     dag: dict[str, object] = {
@@ -29,7 +30,30 @@ def dag_document(
         dag["description"] = description
     if padding:
         dag["doc_md"] = padding
+    if edges:
+        dag["dag_dependencies"] = [dict(edge) for edge in edges]
     return {"__version": 3, "dag": dag}
+
+
+def edge(source: str, target: str, kind: str, name: str) -> Mapping[str, str]:
+    """Return an edge between DAGs for `dag_document`; at an asset one end is "asset"."""
+    return {
+        "source": source,
+        "target": target,
+        "label": name,
+        "dependency_type": kind,
+        "dependency_id": name,
+    }
+
+
+def produces(dag_id: str, asset: str) -> Mapping[str, str]:
+    """Return the edge of a DAG that updates an asset."""
+    return edge(dag_id, "asset", "asset", asset)
+
+
+def consumes(dag_id: str, asset: str) -> Mapping[str, str]:
+    """Return the edge of a DAG that an asset schedules."""
+    return edge("asset", dag_id, "asset", asset)
 
 
 def _task(task_id: str) -> dict[str, object]:

@@ -1894,7 +1894,9 @@ class DependenciesRequest(_message.Message):
     namespace: _builtins.str
     """Airflow deployment."""
     dag_id: _builtins.str
-    """Only edges that touch this DAG; empty: all."""
+    """Only edges between this DAG and its neighbours, both halves of a way over an asset among them;
+    empty: all. More than 100,000 are refused.
+    """
     def __init__(
         self,
         *,
@@ -1953,7 +1955,7 @@ class ImpactRequest(_message.Message):
     dag_id: _builtins.str
     """Where to begin."""
     max_depth: _builtins.int
-    """How many steps to follow, to 100; 0: all."""
+    """How many steps from DAG to DAG to follow, to 100; 0: all. An asset between two DAGs is no step."""
     def __init__(
         self,
         *,
@@ -1971,7 +1973,7 @@ Global___ImpactRequest: _TypeAlias = ImpactRequest  # noqa: Y015
 
 @_typing.final
 class ImpactedDag(_message.Message):
-    """A DAG that is reached."""
+    """A live DAG that is reached."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

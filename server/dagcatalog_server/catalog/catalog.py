@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dagcatalog_server.catalog.committing import Committed, commit_writes, rehearse_write
@@ -47,6 +47,8 @@ from dagcatalog_server.catalog.reading import (
 )
 from dagcatalog_server.catalog.verifying import Verified, verify
 from dagcatalog_server.catalog.writes import Write, WriteLimits, WriteOutcome
+
+LIVE_PAGE = 1_000
 
 
 def utc_now() -> datetime:
@@ -173,6 +175,20 @@ class Catalog:
         with self._store.read() as snapshot:
             clock = snapshot.clock()
             return clock, snapshot.page(ListQuery(DagFilter(), clock.revision, limit, after=after))
+
+    def live(self, namespace: str) -> tuple[Clock, Iterator[StateRow]]:
+        """Give all live DAGs of a namespace as of one moment, a page at a time; no blob is read."""
+        clock = self.clock()
+        dag_filter = DagFilter(namespace=namespace)
+        return clock, self._pages(ListQuery(dag_filter, clock.revision, LIVE_PAGE))
+
+    def _pages(self, query: ListQuery) -> Iterator[StateRow]:
+        """Read page after page of one revision, each in a short transaction of its own."""
+        while page := self.page(query):
+            yield from page
+            if len(page) < query.limit:
+                return
+            query = replace(query, after=Cursor(page[-1].state.key, page[-1].revision))
 
     def page(self, query: ListQuery) -> Sequence[StateRow]:
         """Read one page of a listing at a revision that may not be pruned."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from dagcatalog_server.catalog.model import DagKey
+from dagcatalog_server.catalog.model import DagKey, Dependency
 
 Name: TypeAlias = tuple[str, str]
 """(namespace, dag_id): a plain tuple, which compares and hashes in C."""
@@ -30,6 +30,8 @@ class Head:
     source_bytes: int
     summary: bytes
     """As the wire sends it."""
+    dependencies: tuple[Dependency, ...] = ()
+    """The same as values: the graph is made of all of them at once, and most DAGs have none."""
 
     @property
     def name(self) -> Name:

@@ -15,6 +15,7 @@ from dagcatalog_server.catalog.model import (
     ChangeKind,
     Consumer,
     DagState,
+    Dependency,
     ParseError,
     Position,
     Projection,
@@ -90,22 +91,24 @@ def _projected(projection: Projection) -> dict[str, Any]:  # arguments of DagSum
         "fileloc": projection.fileloc,
         "task_count": projection.task_count,
         "operators": projection.operators,
-        "dependencies": [
-            res.DagDependency(
-                source=edge.source,
-                target=edge.target,
-                label=edge.label,
-                dependency_type=edge.dependency_type,
-                dependency_id=edge.dependency_id,
-            )
-            for edge in projection.dependencies
-        ],
+        "dependencies": [dependency(edge) for edge in projection.dependencies],
         "start_date": timestamp(projection.start_date),
         "end_date": timestamp(projection.end_date),
         "catchup": projection.catchup,
         "paused_at_creation": projection.paused_at_creation,
         "serialization_version": projection.serialization_version,
     }
+
+
+def dependency(edge: Dependency) -> res.DagDependency:
+    """Tell an edge between DAGs."""
+    return res.DagDependency(
+        source=edge.source,
+        target=edge.target,
+        label=edge.label,
+        dependency_type=edge.dependency_type,
+        dependency_id=edge.dependency_id,
+    )
 
 
 def put_result(outcome: DagOutcome) -> pb.PutResult:

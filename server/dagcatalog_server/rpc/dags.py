@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from types import MappingProxyType
 
 import zstandard
 from cachetools import LRUCache
@@ -15,12 +15,14 @@ from dagcatalog_server.rpc import answers
 from dagcatalog_server.rpc.encoded import EncodedCache
 from dagcatalog_server.rpc.readable import to_struct
 from dagcatalog_server.rpc.threads import Threads
-from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.view import Encoding, Form, Profile, View
 from dagcatalog_server.rpc.wire import field
 
-Encoding: TypeAlias = "res.DocumentEncoding.ValueType"
 ReadBlobs = Callable[[Collection[str]], Mapping[str, Blob]]
 """Reads blobs by hash; called on a thread. Raises BlobCorrupt if one is not there."""
+
+Trims = Mapping[Profile, Callable[[bytes], bytes]]
+"""What makes of a document what a profile needs; FULL has none."""
 
 # The number of the DAG's field in GetResponse, and of the DAGs' in StatePage: what is kept is sent
 # there as it is; elsewhere it is renumbered.
@@ -92,6 +94,7 @@ def _head(revision: int, state: DagState) -> Head:
         document_bytes=state.document_bytes,
         source_bytes=state.source_bytes,
         summary=answers.summary(revision, state).SerializeToString(),
+        dependencies=state.projection.dependencies,
     )
 
 
@@ -109,12 +112,20 @@ def wire_bytes(head: Head, view: View) -> int:
 class EncodedDags:
     """Encodes `Dag` messages and keeps them, within its shares of memory.
 
-    A summary says everything about a state, its hashes and its revision included; so the summary,
-    the view and the encoding name one message for ever, and what is kept cannot be stale.
+    A summary says everything about a state, its hashes and its revision included; so the summary and
+    the form name one message for as long as the server runs, and what is kept cannot be stale.
     """
 
-    def __init__(self, threads: Threads, read_blobs: ReadBlobs, *, shares: CacheShares) -> None:
+    def __init__(
+        self,
+        threads: Threads,
+        read_blobs: ReadBlobs,
+        *,
+        shares: CacheShares,
+        trims: Trims = MappingProxyType({}),
+    ) -> None:
         self.shares = shares
+        self._trims = trims
         self._threads = threads
         self._read_blobs = read_blobs
         self._cache = EncodedCache(shares.dags)
@@ -126,7 +137,7 @@ class EncodedDags:
             if len(blob.raw) <= self._fresh.maxsize:
                 self._fresh[blob.hash] = blob
 
-    async def one(self, head: Head, view: View, encoding: Encoding) -> bytes:
+    async def one(self, head: Head, form: Form) -> bytes:
         """Encode one DAG as field number 1; many who ask for it at once share the work.
 
         Raises:
@@ -134,91 +145,96 @@ class EncodedDags:
             CatalogUnavailable: it is not in memory, and the store cannot be reached.
 
         """
-        if view is View.SUMMARY:
+        if form.view is View.SUMMARY:
             return _summary_only(head)
 
         async def encode() -> bytes:
-            return (await self._encode([head], view, encoding))[0]
+            return (await self._encode([head], form))[0]
 
-        return await self._cache.get_or_encode(_key(head, view, encoding), encode)
+        return await self._cache.get_or_encode(_key(head, form), encode)
 
-    def at_hand(self, heads: Sequence[Head], view: View, encoding: Encoding) -> list[bytes] | None:
+    def at_hand(self, heads: Sequence[Head], form: Form) -> list[bytes] | None:
         """Encode DAGs as `all` does if that takes no reading and little time; otherwise None."""
-        if view is View.SUMMARY:
+        if form.view is View.SUMMARY:
             return [_summary_only(head) for head in heads]
-        if len(heads) != 1 or view is not View.DOCUMENT or wire_bytes(heads[0], view) > QUICK_BYTES:
+        if (
+            len(heads) != 1
+            or form.view is not View.DOCUMENT
+            or wire_bytes(heads[0], form.view) > QUICK_BYTES
+        ):
             return None
-        kept = self._cache.get(_key(heads[0], view, encoding))
+        kept = self._cache.get(_key(heads[0], form))
         if kept is not None:
             return [kept]
         blob = self._fresh.get(heads[0].content_hash)
         if blob is None:
             return None
-        made = _encode_all(heads, view, encoding, {blob.hash: blob})
-        self._cache.put(_key(heads[0], view, encoding), made[0])
+        made = self._encode_all(heads, form, {blob.hash: blob})
+        self._cache.put(_key(heads[0], form), made[0])
         return made
 
-    async def all(
-        self, heads: Sequence[Head], view: View, encoding: Encoding, *, evict: bool = True
-    ) -> list[bytes]:
+    async def all(self, heads: Sequence[Head], form: Form, *, evict: bool = True) -> list[bytes]:
         """Encode many DAGs, each as field number 1, what is not kept with one question to the store.
 
         Without `evict` they are kept only where there is room: who reads everything once should
         not push out what others read all the time.
         """
-        if view is View.SUMMARY:
+        if form.view is View.SUMMARY:
             return [_summary_only(head) for head in heads]
-        keys = [_key(head, view, encoding) for head in heads]
+        keys = [_key(head, form) for head in heads]
         found = [self._cache.get(key) for key in keys]
         missing = [place for place, one in enumerate(found) if one is None]
         if missing:
-            made = await self._encode([heads[place] for place in missing], view, encoding)
+            made = await self._encode([heads[place] for place in missing], form)
             for place, one in zip(missing, made, strict=True):
                 found[place] = one
                 self._cache.put(keys[place], one, evict=evict)
         return [one for one in found if one is not None]
 
-    async def _encode(self, heads: Sequence[Head], view: View, encoding: Encoding) -> list[bytes]:
-        wanted = {one for head in heads if (one := _blob_hash(head, view))}
+    async def _encode(self, heads: Sequence[Head], form: Form) -> list[bytes]:
+        wanted = {one for head in heads if (one := _blob_hash(head, form.view))}
         fresh = {one: self._fresh[one] for one in wanted if one in self._fresh}
-        return await self._threads.call(self._read_and_encode, heads, view, encoding, fresh)
+        return await self._threads.call(self._read_and_encode, heads, form, fresh)
 
     def _read_and_encode(
-        self, heads: Sequence[Head], view: View, encoding: Encoding, fresh: Mapping[str, Blob]
+        self, heads: Sequence[Head], form: Form, fresh: Mapping[str, Blob]
     ) -> list[bytes]:
-        wanted = {one for head in heads if (one := _blob_hash(head, view))} - fresh.keys()
+        wanted = {one for head in heads if (one := _blob_hash(head, form.view))} - fresh.keys()
         stored = self._read_blobs(wanted) if wanted else {}
-        return _encode_all(heads, view, encoding, {**stored, **fresh})
+        return self._encode_all(heads, form, {**stored, **fresh})
+
+    def _encode_all(
+        self, heads: Sequence[Head], form: Form, blobs: Mapping[str, Blob]
+    ) -> list[bytes]:
+        return [
+            field(DAG_FIELD, self._encode_one(head, form, blobs.get(_blob_hash(head, form.view))))
+            for head in heads
+        ]
+
+    def _encode_one(self, head: Head, form: Form, blob: Blob | None) -> bytes:
+        summary = field(_SUMMARY, head.summary)
+        if blob is None:  # a DAG without source text
+            return summary
+        match form.view:
+            case View.DOCUMENT:
+                return summary + _document(self._trimmed(blob, form), form.encoding)
+            case View.SOURCE:
+                source = res.Source(hash=blob.hash, text=blob.raw.decode())
+                return summary + res.Dag(source=source).SerializeToString()
+        readable = to_struct(self._trimmed(blob, form))
+        return summary + res.Dag(readable=readable).SerializeToString()
+
+    def _trimmed(self, blob: Blob, form: Form) -> bytes:
+        trim = self._trims.get(form.profile)
+        return trim(blob.raw) if trim else blob.raw
 
 
 def _summary_only(head: Head) -> bytes:
     return field(DAG_FIELD, field(_SUMMARY, head.summary))
 
 
-def _key(head: Head, view: View, encoding: Encoding) -> Hashable:
-    return head.summary, view, encoding
-
-
-def _encode_all(
-    heads: Sequence[Head], view: View, encoding: Encoding, blobs: Mapping[str, Blob]
-) -> list[bytes]:
-    return [
-        field(DAG_FIELD, _encode_one(head, view, encoding, blobs.get(_blob_hash(head, view))))
-        for head in heads
-    ]
-
-
-def _encode_one(head: Head, view: View, encoding: Encoding, blob: Blob | None) -> bytes:
-    summary = field(_SUMMARY, head.summary)
-    if blob is None:  # a DAG without source text
-        return summary
-    match view:
-        case View.DOCUMENT:
-            return summary + _document(blob.raw, encoding)
-        case View.SOURCE:
-            source = res.Source(hash=blob.hash, text=blob.raw.decode())
-            return summary + res.Dag(source=source).SerializeToString()
-    return summary + res.Dag(readable=to_struct(blob.raw)).SerializeToString()
+def _key(head: Head, form: Form) -> Hashable:
+    return head.summary, form
 
 
 def _document(raw: bytes, encoding: Encoding) -> bytes:

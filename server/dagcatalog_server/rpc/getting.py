@@ -14,9 +14,9 @@ from dagcatalog_server.replica.heads import Head
 from dagcatalog_server.replica.present import Present
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call, decode
-from dagcatalog_server.rpc.dags import EncodedDags, Encoding, head_of
+from dagcatalog_server.rpc.dags import EncodedDags, head_of
 from dagcatalog_server.rpc.threads import Threads
-from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.view import Form, View
 
 _HEAD = Selector()
 
@@ -30,8 +30,7 @@ class _Question:
     """A Get as it was understood."""
 
     query: GetQuery
-    view: View
-    encoding: Encoding
+    form: Form
     local: bool
     at_least: Position | None
     of_head: bool
@@ -81,8 +80,7 @@ class Getting:
         query = requests.get_query(request)
         asked = _Question(
             query=query,
-            view=requests.view(request.view, default=View.DOCUMENT),
-            encoding=requests.encoding(request),
+            form=requests.form(request, default=View.DOCUMENT),
             local=requests.is_local(request),
             at_least=requests.position(request, "min_position"),
             of_head=query.selector == _HEAD and not query.include_deleted,
@@ -107,13 +105,13 @@ class Getting:
 
     async def _answer(self, asked: _Question, head: Head, position: Position) -> bytes:
         told = pb.GetResponse(position=answers.position(position))
-        view = asked.view
+        form = asked.form
         if asked.query.if_none_match:
             check_hash("if_none_match", asked.query.if_none_match)
             if asked.query.if_none_match == head.content_hash:
                 told.not_modified = True
-                view = View.SUMMARY
-        dag = await self._dags.one(head, view, asked.encoding)
+                form = Form(View.SUMMARY)
+        dag = await self._dags.one(head, form)
         return b"".join((dag, told.SerializeToString()))
 
 

@@ -14,13 +14,13 @@ from dagcatalog_server.replica.heads import Head
 from dagcatalog_server.replica.present import Present
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
-from dagcatalog_server.rpc.dags import SUMMARY_BYTES, EncodedDags, Encoding, head_of, wire_bytes
+from dagcatalog_server.rpc.dags import SUMMARY_BYTES, EncodedDags, head_of, wire_bytes
 from dagcatalog_server.rpc.differences import difference
 from dagcatalog_server.rpc.getting import Getting
 from dagcatalog_server.rpc.listing import Listing
 from dagcatalog_server.rpc.messages import chunk_by_bytes
 from dagcatalog_server.rpc.threads import Threads
-from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.view import Form, View
 from dagcatalog_server.rpc.wire import field, renumbered
 
 _BATCH_ITEM_DAG = 2  # number of GetBatchItem's field
@@ -60,29 +60,27 @@ class ReadingMethods:
         self, request: pb.GetBatchRequest, call: Call
     ) -> AsyncGenerator[bytes, None]:
         """Read many DAGs, in messages of about 1 MiB."""
-        requests.check_profile(request.profile)
-        view = requests.view(request.view, default=View.DOCUMENT)
-        encoding = requests.encoding(request)
+        form = requests.form(request, default=View.DOCUMENT)
         found, position = await self._threads.call(self._resolve, request, request.selectors)
         told = pb.GetBatchResponse(position=answers.position(position)).SerializeToString()
         if not found:
             yield told
         start = 0
-        for part in chunk_by_bytes(found, lambda one: _item_bytes(one, view)):
+        for part in chunk_by_bytes(found, lambda one: _item_bytes(one, form.view)):
             try:
-                items = await self._items(part, view, encoding, start)
+                items = await self._items(part, form, start)
             except BlobCorrupt:  # pruned since it was found, or truly damaged
                 asked = request.selectors[start : start + len(part)]
                 part, _ = await self._threads.call(self._resolve, request, asked)  # noqa: PLW2901
-                items = await self._items(part, view, encoding, start)
+                items = await self._items(part, form, start)
             start += len(part)
             yield b"".join([*(field(_BATCH_ITEMS, item) for item in items), told])
 
     async def _items(
-        self, part: Sequence[Head | CatalogError], view: View, encoding: Encoding, start: int
+        self, part: Sequence[Head | CatalogError], form: Form, start: int
     ) -> list[bytes]:
         heads = [one for one in part if isinstance(one, Head)]
-        dags = iter(await self._dags.all(heads, view, encoding))
+        dags = iter(await self._dags.all(heads, form))
         return [
             pb.GetBatchItem(index=place, error=answers.item_error(one)).SerializeToString()
             if isinstance(one, CatalogError)

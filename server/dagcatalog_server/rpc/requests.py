@@ -6,7 +6,7 @@ from google.protobuf.message import Message
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
 from dagcatalog.v1 import resources_pb2 as res
-from dagcatalog_server.catalog.errors import InvalidArgument, NotImplementedYet
+from dagcatalog_server.catalog.errors import InvalidArgument
 from dagcatalog_server.catalog.listing import Page
 from dagcatalog_server.catalog.model import (
     ChangeClass,
@@ -21,7 +21,7 @@ from dagcatalog_server.catalog.pruning import PrunePolicy
 from dagcatalog_server.catalog.query import DagFilter, DeletedFilter
 from dagcatalog_server.catalog.reading import BatchSelector, GetQuery, Selector
 from dagcatalog_server.catalog.writes import FileRef, Precondition, PutItem
-from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.view import Encoding, Form, Profile, View
 from dagcatalog_server.watch.query import WatchQuery
 
 MIN_BOOKMARK_INTERVAL_S = 1.0
@@ -86,22 +86,19 @@ def position(request: Message, field: str) -> Position | None:
     return Position(value.epoch, value.revision)
 
 
-def check_profile(profile: res.DagProfile.ValueType) -> None:
-    """Refuse what a later release builds."""
-    if profile not in {res.DAG_PROFILE_UNSPECIFIED, res.DAG_PROFILE_FULL}:
-        raise NotImplementedYet(f"the DAG profile numbered {profile:d}")
+def form(request: pb.GetRequest | pb.GetBatchRequest | pb.WatchRequest, *, default: View) -> Form:
+    """Read how DAGs are to be sent."""
+    view, profile = default, Profile.FULL
+    if request.view != res.DAG_VIEW_UNSPECIFIED:
+        view = View(_known("view", request.view, len(View)))
+    if request.profile != res.DAG_PROFILE_UNSPECIFIED:
+        profile = Profile(_known("profile", request.profile, len(Profile)))
+    if view not in {View.DOCUMENT, View.READABLE}:
+        profile = Profile.FULL  # it is about documents
+    return Form(view, _encoding(request), profile)
 
 
-def view(value: res.DagView.ValueType, *, default: View) -> View:
-    """Read a view."""
-    if value == res.DAG_VIEW_UNSPECIFIED:
-        return default
-    return View(_known("view", value, len(View)))
-
-
-def encoding(
-    request: pb.GetRequest | pb.GetBatchRequest | pb.WatchRequest,
-) -> res.DocumentEncoding.ValueType:
+def _encoding(request: pb.GetRequest | pb.GetBatchRequest | pb.WatchRequest) -> Encoding:
     """Choose how documents travel; an encoding that this server does not know is passed over."""
     if res.DOCUMENT_ENCODING_ZSTD in request.accept_encodings:
         return res.DOCUMENT_ENCODING_ZSTD
@@ -116,7 +113,6 @@ def is_local(request: pb.GetRequest | pb.GetBatchRequest | pb.ListRequest) -> bo
 
 def get_query(request: pb.GetRequest) -> GetQuery:
     """Read a Get."""
-    check_profile(request.profile)
     return GetQuery(
         key=check_key(request.namespace, request.dag_id),
         selector=_selector(request),
@@ -178,7 +174,6 @@ def page(
 
 def watch_query(request: pb.WatchRequest) -> WatchQuery:
     """Read a Watch."""
-    check_profile(request.profile)
     namespaces = [
         _watched_namespace(place, one) for place, one in enumerate(request.namespaces or [""])
     ]

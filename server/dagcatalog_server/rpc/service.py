@@ -21,6 +21,7 @@ from dagcatalog_server.rpc.call import (
     unary_handler,
 )
 from dagcatalog_server.rpc.consuming import ConsumingMethods
+from dagcatalog_server.rpc.graphing import GraphingMethods
 from dagcatalog_server.rpc.reading import ReadingMethods
 from dagcatalog_server.rpc.watching import WatchingMethods
 from dagcatalog_server.rpc.writing import WritingMethods
@@ -33,6 +34,7 @@ def generic_handler(
     reading: ReadingMethods,
     writing: WritingMethods,
     watching: WatchingMethods,
+    graphing: GraphingMethods,
     consuming: ConsumingMethods,
     administering: AdministeringMethods,
 ) -> grpc.GenericRpcHandler:
@@ -49,6 +51,8 @@ def generic_handler(
         "ReportParse": writing.report_parse,
         "ListParseErrors": reading.list_parse_errors,
         "Status": reading.status,
+        "Dependencies": graphing.dependencies,
+        "Impact": graphing.impact,
         "Acknowledge": consuming.acknowledge,
         "AwaitPropagation": consuming.await_propagation,
         "Prune": administering.prune,

@@ -11,10 +11,10 @@ from dagcatalog_server.catalog.names import EVERY_NAMESPACE
 from dagcatalog_server.consumers.registry import ConsumerRegistry
 from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
-from dagcatalog_server.rpc.dags import EncodedDags, Encoding, head_of, wire_bytes
+from dagcatalog_server.rpc.dags import EncodedDags, head_of, wire_bytes
 from dagcatalog_server.rpc.encoded import EncodedCache
 from dagcatalog_server.rpc.messages import chunk_by_bytes
-from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.view import Form, View
 from dagcatalog_server.rpc.wire import field, header, renumbered
 from dagcatalog_server.watch.hub import WatchHub
 from dagcatalog_server.watch.query import BookmarkEvent, ChangeEvent, StateEvent, WatchQuery
@@ -38,8 +38,7 @@ class WatchingMethods:
         self, request: pb.WatchRequest, call: Call
     ) -> AsyncGenerator[pb.WatchResponse | bytes, None]:
         """Stream the present if asked for, and then every change."""
-        view = requests.view(request.view, default=View.SUMMARY)
-        encoding = requests.encoding(request)
+        form = requests.form(request, default=View.SUMMARY)
         query = requests.watch_query(request)
         async with (
             self._registered(request.consumer_id, query),
@@ -48,10 +47,10 @@ class WatchingMethods:
             async for event in events:
                 match event:
                     case StateEvent():
-                        async for answer in self._state(event, view, encoding):
+                        async for answer in self._state(event, form):
                             yield answer
                     case ChangeEvent():
-                        yield await self._changes(event, view, encoding)
+                        yield await self._changes(event, form)
                     case BookmarkEvent():
                         bookmark = pb.Bookmark(synced=event.synced, draining=event.draining)
                         yield pb.WatchResponse(
@@ -67,15 +66,11 @@ class WatchingMethods:
         namespaces = query.namespaces or {EVERY_NAMESPACE}
         return self._registry.watching(consumer_id, namespaces, start)
 
-    async def _state(
-        self, event: StateEvent, view: View, encoding: Encoding
-    ) -> AsyncIterator[bytes]:
+    async def _state(self, event: StateEvent, form: Form) -> AsyncIterator[bytes]:
         """Cut a part of the present into messages of about 1 MiB."""
         position = _position(event.position)
-        for part in chunk_by_bytes(event.heads, lambda one: wire_bytes(one, view)):
-            dags = await self._checked(
-                event.position, self._dags.all(part, view, encoding, evict=False)
-            )
+        for part in chunk_by_bytes(event.heads, lambda one: wire_bytes(one, form.view)):
+            dags = await self._checked(event.position, self._dags.all(part, form, evict=False))
             yield b"".join((position, header(_STATE, sum(map(len, dags))), *dags))
 
     async def _checked(self, position: Position, dags: Awaitable[list[bytes]]) -> list[bytes]:
@@ -86,22 +81,22 @@ class WatchingMethods:
             await self._hub.check(position)
             raise
 
-    async def _changes(self, event: ChangeEvent, view: View, encoding: Encoding) -> bytes:
-        key = _key(event, view, encoding)
+    async def _changes(self, event: ChangeEvent, form: Form) -> bytes:
+        key = _key(event, form)
         kept = self._events.get(key)
         if kept is not None:
             return kept
         # The first of many, nearly always with what was just committed still in memory: encoded
         # here and now it spares the others a wait each.
         heads = [head_of(change) for change in event.changes]
-        dags = self._dags.at_hand(heads, view, encoding)
+        dags = self._dags.at_hand(heads, form)
         if dags is not None:
             made = _message(event, dags)
             self._events.put(key, made)
             return made
 
         async def encode() -> bytes:
-            found = self._dags.all(heads, view, encoding)
+            found = self._dags.all(heads, form)
             return _message(event, await self._checked(event.position, found))
 
         return await self._events.get_or_encode(key, encode)
@@ -117,10 +112,10 @@ def _message(event: ChangeEvent, dags: Sequence[bytes]) -> bytes:
     return _position(event.position) + field(_CHANGE_SET, b"".join(changes))
 
 
-def _key(event: ChangeEvent, view: View, encoding: Encoding) -> Hashable:
+def _key(event: ChangeEvent, form: Form) -> Hashable:
     """Name a message: with the history, these changes and this position it is always the same."""
     rows = tuple((change.revision, change.ordinal) for change in event.changes)
-    return event.history, event.position.revision, rows, event.conflated, view, encoding
+    return event.history, event.position.revision, rows, event.conflated, form
 
 
 def _position(position: Position) -> bytes:

@@ -9,7 +9,6 @@ from google.rpc import code_pb2
 from grpc import StatusCode
 
 from dagcatalog.v1 import catalog_service_pb2 as pb
-from dagcatalog.v1 import resources_pb2 as res
 from dagcatalog_server.app import running_server as run_in_process
 from dagcatalog_server.catalog.errors import CatalogError
 from dagcatalog_server.config import Config
@@ -29,7 +28,6 @@ from tests.support.wire import (
 )
 
 SERVICE = pb.DESCRIPTOR.services_by_name["CatalogService"]
-NOT_BUILT = {"Dependencies", "Impact"}
 
 
 def _subclasses(base: type[CatalogError]) -> Iterator[type[CatalogError]]:
@@ -66,27 +64,6 @@ async def test_what_cannot_be_decoded_is_refused(server: RunningServer, wire: by
         assert refusal.code is StatusCode.INVALID_ARGUMENT, method.name
         assert refusal.fields == ["request"]
         assert method.input_type.full_name in refusal.message
-
-
-async def test_what_is_not_built_yet_says_so(server: RunningServer) -> None:
-    for name in sorted(NOT_BUILT):
-        refusal = await _send(server, SERVICE.methods_by_name[name], b"")
-        assert (refusal.code, refusal.reason) == (StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED_YET")
-        assert name in refusal.message
-        assert "not built yet" in refusal.message
-        assert refusal.facts == {"feature": name}
-
-
-async def test_features_that_are_not_built_say_so_too(api: Api, namespace: str) -> None:
-    await api.Put(put(namespace, "a"))
-    profile = res.DAG_PROFILE_WEBSERVER
-    for call in (
-        api.Get(pb.GetRequest(namespace=namespace, dag_id="a", profile=profile)),
-        api.GetBatch(pb.GetBatchRequest(namespace=namespace, profile=profile)).read(),
-        api.Watch(pb.WatchRequest(profile=profile)).read(),
-    ):
-        refusal = await refusal_of(call)
-        assert (refusal.code, refusal.reason) == (StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED_YET")
 
 
 async def test_details_say_what_and_where(api: Api, namespace: str) -> None:

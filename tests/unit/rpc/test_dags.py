@@ -15,7 +15,7 @@ from dagcatalog_server.rpc.call import Call
 from dagcatalog_server.rpc.dags import CacheShares, EncodedDags, head_of
 from dagcatalog_server.rpc.readable import to_struct
 from dagcatalog_server.rpc.threads import Threads
-from dagcatalog_server.rpc.view import View
+from dagcatalog_server.rpc.view import Form, View
 from dagcatalog_server.rpc.watching import WatchingMethods
 from tests.support.consuming import Consuming
 from tests.support.dags import dag_document
@@ -91,8 +91,8 @@ class TestEncoding:
         }
         for (view, encoding), dag in expected.items():
             dag.summary.CopyFrom(summary(change))
-            one = await dags.one(head_of(change), view, encoding)
-            assert await dags.all([head_of(change)], view, encoding) == [one]
+            one = await dags.one(head_of(change), Form(view, encoding))
+            assert await dags.all([head_of(change)], Form(view, encoding)) == [one]
             assert read(one) == dag
             if view is not View.READABLE:  # the order of a map is nobody's promise
                 assert one == pb.StatePage(dags=[dag]).SerializeToString()
@@ -103,12 +103,12 @@ class TestEncoding:
         change = commit_one(replica.catalog, put("a"))
         dense = Blob(change.state.hashes.content, BlobKind.DOCUMENT, b"{}")
         dags = EncodedDags(threads, lambda _: {dense.hash: dense}, shares=PLENTY)
-        dag = read(await dags.one(head_of(change), View.DOCUMENT, ZSTD))
+        dag = read(await dags.one(head_of(change), Form(View.DOCUMENT, ZSTD)))
         assert (dag.document, dag.document_encoding) == (b"{}", IDENTITY)
 
     async def test_a_dag_without_source_has_none(self, replica: Replica, dags: EncodedDags) -> None:
         change = commit_one(replica.catalog, put("a"))
-        dag = read(await dags.one(head_of(change), View.SOURCE, IDENTITY))
+        dag = read(await dags.one(head_of(change), Form(View.SOURCE, IDENTITY)))
         assert dag == res.Dag(summary=summary(change))
 
 
@@ -117,7 +117,7 @@ class TestSharing:
         self, replica: Replica, dags: EncodedDags, blobs: CountedBlobs
     ) -> None:
         head = head_of(commit_one(replica.catalog, put("a")))
-        asked = [dags.one(head, View.DOCUMENT, IDENTITY) for _ in range(100)]
+        asked = [dags.one(head, Form(View.DOCUMENT, IDENTITY)) for _ in range(100)]
         answered = await asyncio.gather(*asked)
         assert all(one is answered[0] for one in answered)
         assert blobs.questions == [{head.content_hash}]
@@ -126,8 +126,8 @@ class TestSharing:
         self, replica: Replica, dags: EncodedDags, blobs: CountedBlobs
     ) -> None:
         heads = [head_of(commit_one(replica.catalog, put(name))) for name in "abcdef"]
-        first = await dags.all(heads[:3], View.DOCUMENT, IDENTITY)
-        every = await dags.all(heads, View.DOCUMENT, IDENTITY)
+        first = await dags.all(heads[:3], Form(View.DOCUMENT, IDENTITY))
+        every = await dags.all(heads, Form(View.DOCUMENT, IDENTITY))
         assert every[:3] == first
         assert [read(one).summary.dag_id for one in every] == list("abcdef")
         assert blobs.questions == [
@@ -139,8 +139,8 @@ class TestSharing:
         self, replica: Replica, dags: EncodedDags, blobs: CountedBlobs
     ) -> None:
         head = head_of(commit_one(replica.catalog, put("a")))
-        await dags.one(head, View.SUMMARY, IDENTITY)
-        await dags.all([head], View.SUMMARY, IDENTITY)
+        await dags.one(head, Form(View.SUMMARY, IDENTITY))
+        await dags.all([head], Form(View.SUMMARY, IDENTITY))
         assert blobs.questions == []
 
     async def test_what_was_just_committed_is_not_asked_for(
@@ -150,7 +150,7 @@ class TestSharing:
         change = commit_one(replica.catalog, made)
         dags.remember(made.blobs())
         for view in (View.DOCUMENT, View.SOURCE, View.READABLE):
-            await dags.one(head_of(change), view, IDENTITY)
+            await dags.one(head_of(change), Form(view, IDENTITY))
         assert blobs.questions == []
 
     async def test_one_that_is_lost_does_not_spoil_the_next(
@@ -160,9 +160,9 @@ class TestSharing:
         blobs.lost = {head.content_hash}
         for _ in range(2):
             with pytest.raises(BlobCorrupt):
-                await dags.one(head, View.DOCUMENT, IDENTITY)
+                await dags.one(head, Form(View.DOCUMENT, IDENTITY))
         blobs.lost = set()
-        assert await dags.one(head, View.DOCUMENT, IDENTITY)
+        assert await dags.one(head, Form(View.DOCUMENT, IDENTITY))
 
     async def test_a_share_too_small_for_anything_still_answers(
         self, threads: Threads, replica: Replica, blobs: CountedBlobs
@@ -171,8 +171,8 @@ class TestSharing:
         made = put("a")
         head = head_of(commit_one(replica.catalog, made))
         dags.remember(made.blobs())
-        first = await dags.one(head, View.DOCUMENT, IDENTITY)
-        assert await dags.all([head], View.DOCUMENT, IDENTITY) == [first]
+        first = await dags.one(head, Form(View.DOCUMENT, IDENTITY))
+        assert await dags.all([head], Form(View.DOCUMENT, IDENTITY)) == [first]
         assert len(blobs.questions) == 2
 
     async def test_who_reads_everything_once_pushes_nothing_out(
@@ -183,9 +183,9 @@ class TestSharing:
             head_of(commit_one(replica.catalog, put(f"d{number}", padding="x" * 3_000)))
             for number in range(6)
         ]
-        hot = await dags.one(heads[0], View.DOCUMENT, IDENTITY)
-        await dags.all(heads, View.DOCUMENT, IDENTITY, evict=False)
-        assert await dags.one(heads[0], View.DOCUMENT, IDENTITY) is hot
+        hot = await dags.one(heads[0], Form(View.DOCUMENT, IDENTITY))
+        await dags.all(heads, Form(View.DOCUMENT, IDENTITY), evict=False)
+        assert await dags.one(heads[0], Form(View.DOCUMENT, IDENTITY)) is hot
 
 
 def test_the_shares_of_the_memory_are_not_more_than_it() -> None:
