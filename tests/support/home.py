@@ -2,13 +2,16 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 from dagcatalog_client import Client
 from tests.support.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.support.server import RunningServer, running_server
+
+ResultT = TypeVar("ResultT")
 
 
 class Home:
@@ -40,7 +43,20 @@ class Home:
         self.server.process.wait()
         self._stack.close()
 
-    def tell(self, change: Callable[[CuttingProxy], object]) -> None:
+    def cut_off(self) -> None:
+        """Reset the clients, and refuse those that come; `mend` lets them in again."""
+
+        def cut(proxy: CuttingProxy) -> None:
+            proxy.refuse()
+            proxy.reset()
+
+        self.tell(cut)
+
+    def mend(self) -> None:
+        """Carry everything again."""
+        self.tell(lambda proxy: proxy.heal())
+
+    def tell(self, change: Callable[[CuttingProxy], None]) -> None:
         """Change the proxy, on its own loop."""
 
         async def told() -> None:
@@ -63,18 +79,24 @@ def home(folder: Path) -> Iterator[Home]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
-    def run(awaitable: "asyncio.Future[CuttingProxy] | object") -> object:
-        return asyncio.run_coroutine_threadsafe(awaitable, loop).result(10)  # type: ignore[arg-type]
+    def run(awaitable: Coroutine[Any, Any, ResultT]) -> ResultT:
+        return asyncio.run_coroutine_threadsafe(awaitable, loop).result(10)
 
     opening = cutting_proxy()
-    proxy = run(opening.__aenter__())
-    assert isinstance(proxy, CuttingProxy)
-    one = Home(folder, proxy, loop)
+    one = Home(folder, run(_entered(opening)), loop)
     try:
         yield one
     finally:
         one.stop()
-        run(opening.__aexit__(None, None, None))
+        run(_left(opening))
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+async def _entered(opening: AbstractAsyncContextManager[CuttingProxy]) -> CuttingProxy:
+    return await opening.__aenter__()
+
+
+async def _left(opening: AbstractAsyncContextManager[CuttingProxy]) -> None:
+    await opening.__aexit__(None, None, None)

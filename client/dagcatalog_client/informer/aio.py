@@ -36,7 +36,7 @@ from dagcatalog_client.informer.base import (
 )
 from dagcatalog_client.informer.documents import Held
 from dagcatalog_client.informer.events import Effect, MirrorEvent
-from dagcatalog_client.informer.options import FETCH_TIMEOUT_S, MIB, Options
+from dagcatalog_client.informer.options import FETCH_TIMEOUT_S, LEAVE_TIMEOUT_S, MIB, Options
 from dagcatalog_client.model import Dag, DagProfile, DagSelector, DagView, Position
 from dagcatalog_client.shells.aio_base import closed_meanwhile, task_is_cancelled
 
@@ -130,6 +130,7 @@ class AsyncInformer(InformerCore):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._leave()
         if self._keeper is not None and self._started:
             await asyncio.to_thread(self._keeper.close)
 
@@ -380,6 +381,18 @@ class AsyncInformer(InformerCore):
         await self._client.acknowledge(
             self._options.consumer_id, position, namespace=self._consumed
         )
+
+    async def _leave(self) -> None:
+        """Be waited for no more; if the catalog is away, it forgets by itself."""
+        if self._acknowledged.told is not None:
+            self._acknowledged.begin()
+            with suppress(CatalogError):
+                await self._client.acknowledge(
+                    self._options.consumer_id,
+                    None,
+                    namespace=self._consumed,
+                    timeout_s=LEAVE_TIMEOUT_S,
+                )
 
     # --- waiting ---
 

@@ -12,6 +12,9 @@ FETCH_TIMEOUT_S = 15.0
 CLOSE_TIMEOUT_S = 10.0
 """For each thread to end."""
 
+LEAVE_TIMEOUT_S = 2.0
+"""For the last word to the catalog."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +33,13 @@ from dagcatalog_client.informer.base import (
 )
 from dagcatalog_client.informer.documents import Held
 from dagcatalog_client.informer.events import Effect
-from dagcatalog_client.informer.options import CLOSE_TIMEOUT_S, FETCH_TIMEOUT_S, MIB, Options
+from dagcatalog_client.informer.options import (
+    CLOSE_TIMEOUT_S,
+    FETCH_TIMEOUT_S,
+    LEAVE_TIMEOUT_S,
+    MIB,
+    Options,
+)
 from dagcatalog_client.model import Dag, DagProfile, DagSelector, DagView, Position
 from dagcatalog_client.shells.sync_watch import Responses
 
@@ -148,6 +155,7 @@ class Informer(InformerCore):
         for thread in self._threads:
             if thread is not threading.current_thread():  # a handler may close the informer
                 thread.join(CLOSE_TIMEOUT_S)
+        self._leave()
         if self._keeper is not None and self._started:
             self._keeper.close()
 
@@ -382,6 +390,18 @@ class Informer(InformerCore):
 
     def _tell(self, position: Position) -> None:
         self._client.acknowledge(self._options.consumer_id, position, namespace=self._consumed)
+
+    def _leave(self) -> None:
+        """Be waited for no more; if the catalog is away, it forgets by itself."""
+        if self._acknowledged.told is not None:
+            self._acknowledged.begin()
+            with suppress(CatalogError):
+                self._client.acknowledge(
+                    self._options.consumer_id,
+                    None,
+                    namespace=self._consumed,
+                    timeout_s=LEAVE_TIMEOUT_S,
+                )
 
     def _fill(self) -> None:
         """Fetch the documents that neither memory nor disk holds, as far as there is room."""

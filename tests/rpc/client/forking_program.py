@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dagcatalog_client import Client, ForkedChild, Informer
+from dagcatalog_client import Client, ForkedChild, Informer, Position
 
 CHILD_PATIENCE_S = 20
 EXIT_FINE = 77
@@ -32,7 +32,7 @@ def check_child(informer: Informer, client: Client) -> None:
     informer.wait_for_sync(1)
     assert informer.position is not None
     refused(lambda: informer.by_hash("0" * 64))
-    refused(lambda: informer.wait_for(type(informer.position)("other", 1), 60))
+    refused(lambda: informer.wait_for(Position("other", 1), 60))
     refused(informer.start)
     refused(lambda: client.get("kept"))
     client.close()

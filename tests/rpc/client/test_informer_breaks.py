@@ -1,11 +1,21 @@
 """What a local copy does when the catalog goes away, comes back, forgets, or becomes another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dagcatalog_client import Client, DagNotFound, Informer, OtherEpoch, RevisionCompacted
+from dagcatalog_client import (
+    BatchedDag,
+    CatalogError,
+    Client,
+    DagNotFound,
+    DagSelector,
+    Informer,
+    OtherEpoch,
+    RevisionCompacted,
+)
 from dagcatalog_server.store.backup import back_up, restore
 from tests.support.dags import dag_document
 from tests.support.home import Home, home
@@ -82,7 +92,7 @@ def test_a_reset_and_a_stall_are_survived(place: Home) -> None:
         put(place, "a", "y")
         wait_until(lambda: informer.failure is not None)  # keepalive has noticed
         assert informer.get("a").summary.tags == ("x",)
-        place.tell(lambda proxy: proxy.heal())
+        place.mend()
         catch_up(place, informer)
         assert informer.get("a").summary.tags == ("y",)
 
@@ -98,7 +108,7 @@ def test_a_compacted_past_is_replaced_by_the_present_and_told_as_the_difference(
         with informer:
             informer.wait_for_sync(PATIENCE_S)
             same = informer.get("same")
-            place.tell(lambda proxy: (proxy.refuse(), proxy.reset()))
+            place.cut_off()
             wait_until(lambda: informer.failure is not None)
             with place.direct() as direct:
                 direct.put("changed", dag_document("changed", tags=["x"]))
@@ -106,7 +116,7 @@ def test_a_compacted_past_is_replaced_by_the_present_and_told_as_the_difference(
                 direct.delete("lost")
                 direct.prune(compact_revision=direct.status().position.revision)
             assert informer.get("lost").summary.version == 1  # what it has, until it has better
-            place.tell(lambda proxy: proxy.heal())
+            place.mend()
             catch_up(place, informer)
             assert heard[3:] == ["changed:1>2", "+new", "-lost"]
             assert informer.get("same") is same
@@ -117,20 +127,29 @@ def test_a_compacted_past_is_replaced_by_the_present_and_told_as_the_difference(
 
 def test_the_error_of_a_compacted_past_is_known(place: Home) -> None:
     put(place, "a")
-    failures: list[object] = []
-    with Client(place.address) as client, Informer(client) as informer:
+    with Client(place.address) as client, Remembering(client) as informer:
         informer.wait_for_sync(PATIENCE_S)
-        remember = informer._failed
-        informer._failed = lambda error: (failures.append(type(error)), remember(error))[1]  # type: ignore[method-assign]
-        place.tell(lambda proxy: (proxy.refuse(), proxy.reset()))
+        place.cut_off()
         wait_until(lambda: informer.failure is not None)
         put(place, "a", "x")
         put(place, "b")
         with place.direct() as direct:
             direct.prune(compact_revision=direct.status().position.revision)
-        place.tell(lambda proxy: proxy.heal())
+        place.mend()
         catch_up(place, informer)
-    assert RevisionCompacted in failures
+    assert RevisionCompacted in informer.failures
+
+
+class Remembering(Informer):
+    """Keeps the kinds of all failures."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client)
+        self.failures: list[type] = []
+
+    def _failed(self, error: CatalogError) -> float:
+        self.failures.append(type(error))
+        return super()._failed(error)
 
 
 def test_a_restored_catalog_is_taken_over_as_it_is(place: Home, tmp_path: Path) -> None:
@@ -203,21 +222,30 @@ def test_with_documents_on_disk_only_the_missing_ones_are_sent(place: Home, tmp_
     folder = tmp_path / "cache"
     for number in range(20):
         put(place, f"d{number:02}")
-    with Client(place.address) as client:
+    with Counting(place.address) as client:
         with Informer(client, folder=folder) as informer:
             informer.wait_for_sync(PATIENCE_S)
         for path in (folder / "snapshots").iterdir():
             path.unlink()  # the documents only
         put(place, "d00", "new")
-        fetched: list[int] = []
-        ask = client.get_batch
-        client.get_batch = lambda asked, **how: (fetched.append(len(asked)), ask(asked, **how))[1]  # type: ignore[method-assign]
+        client.fetched = 0
         with Informer(client, folder=folder) as informer:
             informer.wait_for_sync(PATIENCE_S)
             found = {one.dag_id: informer.get(one.dag_id).json() for one in informer.list()}
         assert found["d00"] == dag_document("d00", tags=["new"])
         assert found["d19"] == dag_document("d19")
-        assert sum(fetched) in (1, 2)  # the fill, and perhaps a reader who was faster
+        assert client.fetched in (1, 2)  # the fill, and perhaps a reader who was faster
+
+
+class Counting(Client):
+    """Counts the documents that are asked for."""
+
+    fetched = 0
+
+    def get_batch(self, selectors: Iterable[str | DagSelector], **how: Any) -> Iterator[BatchedDag]:
+        asked = list(selectors)
+        self.fetched += len(asked)
+        return super().get_batch(asked, **how)
 
 
 def test_a_folder_that_cannot_be_written_is_logged_and_changes_nothing(
