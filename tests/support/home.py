@@ -20,7 +20,7 @@ class Home:
     def __init__(self, folder: Path, proxy: CuttingProxy, loop: asyncio.AbstractEventLoop) -> None:
         self.path = folder / "catalog.db"
         self.address = proxy.address
-        self._proxy = proxy
+        self.proxy = proxy
         self._loop = loop
         self._stack = ExitStack()
         self.server: RunningServer | None = None
@@ -60,7 +60,7 @@ class Home:
         """Change the proxy, on its own loop."""
 
         async def told() -> None:
-            change(self._proxy)
+            change(self.proxy)
 
         asyncio.run_coroutine_threadsafe(told(), self._loop).result(10)
 
