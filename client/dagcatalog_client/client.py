@@ -1,5 +1,7 @@
 """`Client`: the catalog, for threads."""
 
+from dagcatalog_client.shells.sync_consumers import SyncConsumers
+from dagcatalog_client.shells.sync_graph import SyncGraph
 from dagcatalog_client.shells.sync_history import SyncHistory
 from dagcatalog_client.shells.sync_listings import SyncListings
 from dagcatalog_client.shells.sync_reads import SyncReads
@@ -9,7 +11,7 @@ from dagcatalog_client.shells.sync_writes import SyncWrites
 __all__ = ["Client", "Watch"]
 
 
-class Client(SyncWrites, SyncReads, SyncListings, SyncHistory):
+class Client(SyncWrites, SyncReads, SyncListings, SyncGraph, SyncConsumers, SyncHistory):
     """A blocking client; safe to share between threads, not across a fork.
 
     `address` is a gRPC target, `host:port` or `dns:///name:port`; left out, it is

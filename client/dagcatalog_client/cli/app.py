@@ -34,6 +34,8 @@ COMMANDS: Mapping[str, str] = {
     "prune": "prune:prune",
     "verify": "verify:verify",
     "errors": "parse_errors:parse_errors",
+    "graph": "graph:graph",
+    "wait": "wait:wait",
     "status": "status:status",
 }
 """Command to module and function below `cli`; a module is imported when its command is used."""

@@ -11,7 +11,7 @@ from rich.text import Text
 from dagcatalog_client.cli.context import Context, Output, pass_context
 from dagcatalog_client.cli.plain import emit
 from dagcatalog_client.cli.tables import print_block, summary_block
-from dagcatalog_client.model import Dag, DagView
+from dagcatalog_client.model import Dag, DagProfile, DagView
 
 HIGHLIGHT_LIMIT_BYTES = 256 * 1024
 """Colouring more than this takes seconds that nobody waits for."""
@@ -27,16 +27,31 @@ _CONTROLS = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 @click.option("--source", "part", flag_value="source", help="The DAG file's text.")
 @click.option("--summary", "part", flag_value="summary", help="No document.")
 @click.option("--raw", "part", flag_value="raw", help="The document's exact bytes.")
+@click.option(
+    "--profile",
+    type=click.Choice([one.name.lower() for one in DagProfile if one]),
+    default=DagProfile.FULL.name.lower(),
+    show_default=True,
+    help="Which fields of the document: all, or what one kind of consumer needs.",
+)
 @pass_context
 def get(
-    context: Context, *, dag_id: str, version: int | None, at: int | None, part: str | None
+    context: Context,
+    *,
+    dag_id: str,
+    version: int | None,
+    at: int | None,
+    part: str | None,
+    profile: str,
 ) -> None:
     """Show a DAG: its summary, then its document."""
     if version is not None and at is not None:
         raise click.UsageError("give --version or --at, not both")
     view = {"source": DagView.SOURCE, "summary": DagView.SUMMARY}.get(part or "", DagView.DOCUMENT)
     with context.client() as client:
-        dag = client.get(dag_id, version=version, at=at, view=view)
+        dag = client.get(
+            dag_id, version=version, at=at, view=view, profile=DagProfile[profile.upper()]
+        )
     match part:
         case "raw":
             sys.stdout.buffer.write(dag.document)

@@ -44,7 +44,7 @@ def _tables(context: Context, now: Status) -> None:
         print_table(context.console, NAMESPACE_COLUMNS, map(_namespace, now.namespaces))
     if now.consumers:
         context.console.print()
-        print_table(context.console, CONSUMER_COLUMNS, map(_consumer, now.consumers))
+        print_table(context.console, CONSUMER_COLUMNS, map(consumer_row, now.consumers))
 
 
 def _block(context: Context, now: Status) -> list[tuple[str, str]]:
@@ -75,7 +75,8 @@ def _namespace(counts: NamespaceStatus) -> tuple[str, ...]:
     )
 
 
-def _consumer(consumer: ConsumerStatus) -> tuple[str, ...]:
+def consumer_row(consumer: ConsumerStatus) -> tuple[str, ...]:
+    """Return the cells of a consumer, for CONSUMER_COLUMNS."""
     return (
         consumer.consumer_id,
         consumer.namespace,

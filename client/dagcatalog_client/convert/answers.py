@@ -193,6 +193,34 @@ def status(message: pb.StatusResponse) -> model.Status:
     )
 
 
+def dependencies(message: pb.DependenciesResponse) -> tuple[model.Dependency, ...]:
+    """Convert the edges between DAGs."""
+    return tuple(_dependency(edge) for edge in message.dependencies)
+
+
+def impacted(message: pb.ImpactResponse) -> tuple[model.ImpactedDag, ...]:
+    """Convert what a change reaches."""
+    return tuple(
+        model.ImpactedDag(
+            summary=summary(each.summary),
+            depth=each.depth,
+            path=tuple(_dependency(edge) for edge in each.path),
+        )
+        for each in message.dags
+    )
+
+
+def acknowledged(message: pb.AcknowledgeResponse) -> Position:
+    """Convert where the catalog stood."""
+    return position(message.position)
+
+
+def propagation(message: pb.AwaitPropagationResponse) -> model.Propagation:
+    """Convert whether a position has arrived everywhere."""
+    lagging = tuple(_consumer(each) for each in message.lagging)
+    return model.Propagation(message.propagated, lagging)
+
+
 def _provenance(message: res.Provenance) -> model.Provenance:
     return model.Provenance(message.bundle_name, message.bundle_version, message.file)
 

@@ -8,6 +8,7 @@ from dagcatalog_client.model.answers import (
     ConsumerStatus,
     DagPage,
     NamespaceStatus,
+    Propagation,
     PutResult,
     StatePage,
     Status,
@@ -43,6 +44,7 @@ from dagcatalog_client.model.enums import (
     PutOutcome,
     ScheduleKind,
 )
+from dagcatalog_client.model.graph import ImpactedDag
 from dagcatalog_client.model.history import CorruptBlob, PruneResult, VerifyProgress
 from dagcatalog_client.model.requests import (
     DagFilter,
@@ -83,6 +85,7 @@ __all__ = [
     "Document",
     "EdgeDifference",
     "FieldDifference",
+    "ImpactedDag",
     "NamespaceStatus",
     "ParseError",
     "ParseErrorKind",
@@ -90,6 +93,7 @@ __all__ = [
     "ParseResult",
     "Position",
     "Precondition",
+    "Propagation",
     "Provenance",
     "PruneResult",
     "PutItem",

@@ -128,6 +128,15 @@ class ConsumerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Propagation:
+    """Whether a position has arrived at every consumer of a namespace."""
+
+    propagated: bool
+    lagging: tuple[ConsumerStatus, ...]
+    """Those that had not acknowledged it when the time was over."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Where the catalog stands."""
 

@@ -152,7 +152,9 @@ class _DagProfileEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DagProfile
     """What a scheduler needs."""
 
 class DagProfile(_DagProfile, metaclass=_DagProfileEnumTypeWrapper):
-    """Which fields of the document are sent; the lists of fields are the server's configuration."""
+    """Which fields of the document are sent; the lists of fields are the server's configuration. The
+    summary stays that of the whole document: content_hash and if_none_match are of what is stored.
+    """
 
 DAG_PROFILE_UNSPECIFIED: DagProfile.ValueType  # 0
 """Same as FULL."""

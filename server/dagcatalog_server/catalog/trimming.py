@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import is_not
 
 import orjson
 
@@ -34,23 +35,43 @@ _PROBE = {
 
 @dataclass(slots=True)
 class _Paths:
-    """Paths as a tree: what each segment leads to; a leaf is where a path ends."""
+    """Paths as a tree: what each segment leads to. A leaf is where a path ends."""
 
-    following: "dict[str, _Paths]" = field(default_factory=dict)
+    names: "dict[str, _Paths]" = field(default_factory=dict)
+    every: "_Paths | None" = None
+    listed: "dict[str, _Paths]" = field(default_factory=dict)
+    """By the name of the list that holds the names."""
+    items: "_Paths | None" = None
     ends: bool = False
 
-    def of(self, name: str, beside: Mapping[str, Json]) -> "Iterator[_Paths]":
-        """Give what paths say of one field, which stands beside others."""
-        for segment, paths in self.following.items():
-            if segment in {name, _EVERY} or (
-                segment[0] == "{" and _is_listed(name, segment, beside)
-            ):
-                yield paths
+    def following(self, segment: str) -> "_Paths":
+        """Give what a segment leads to; made if need be."""
+        if segment == _ITEMS:
+            self.items = self.items or _Paths()
+            return self.items
+        if segment == _EVERY:
+            self.every = self.every or _Paths()
+            return self.every
+        if segment[0] == "{":
+            return self.listed.setdefault(segment[1:-1], _Paths())
+        return self.names.setdefault(segment, _Paths())
 
-    def items(self) -> "Iterator[_Paths]":
-        """Give what paths say of the elements of a list."""
-        if paths := self.following.get(_ITEMS):
-            yield paths
+    def matches(self, value: Mapping[str, Json]) -> "Iterator[tuple[str, _Paths]]":
+        """Give the fields of an object that paths name; a task has many fields, and few are named."""
+        for name, paths in self.names.items():
+            if name in value:
+                yield name, paths
+        for list_name, paths in self.listed.items():
+            listed = value.get(list_name)
+            for name in listed if isinstance(listed, list) else ():
+                if isinstance(name, str) and name in value:
+                    yield name, paths
+        if self.every:
+            yield from ((name, self.every) for name in value)
+
+    def names_fields(self) -> bool:
+        """Tell whether paths go on with a field of an object."""
+        return bool(self.names or self.listed or self.every)
 
 
 class Trim:
@@ -85,32 +106,45 @@ class Trim:
         if not (exclude or include):
             return value
         if isinstance(value, dict):
+            if _WRAPPED in value:
+                inner = self._trimmed(value[_WRAPPED], include, exclude)
+                return value if inner is value[_WRAPPED] else {**value, _WRAPPED: inner}
             return self._trimmed_object(value, include, exclude)
         if isinstance(value, list):
-            inner = [one for each in include for one in each.items()]
-            outer = [one for each in exclude for one in each.items()]
-            trimmed = [self._trimmed(one, inner, outer) for one in value]
-            return (
-                trimmed if any(a is not b for a, b in zip(trimmed, value, strict=True)) else value
-            )
+            kept = [each.items for each in include if each.items]
+            gone = [each.items for each in exclude if each.items]
+            trimmed = [self._trimmed(one, kept, gone) for one in value]
+            return trimmed if any(map(is_not, trimmed, value)) else value
         return value
 
     def _trimmed_object(
         self, value: dict[str, Json], include: list[_Paths], exclude: list[_Paths]
     ) -> dict[str, Json]:
-        if _WRAPPED in value:
-            trimmed = self._trimmed(value[_WRAPPED], include, exclude)
-            return value if trimmed is value[_WRAPPED] else {**value, _WRAPPED: trimmed}
-        only_named = any(each.following for each in include)
-        kept = {}
-        for name, one in value.items():
-            named = [found for each in include for found in each.of(name, value)]
-            gone = [found for each in exclude for found in each.of(name, value)]
-            if (only_named and not named) or any(each.ends for each in gone):
-                continue
-            kept[name] = self._trimmed(one, named, gone)
-        same = len(kept) == len(value) and all(kept[name] is value[name] for name in kept)
-        return value if same else kept
+        named, gone = _matched(value, include), _matched(value, exclude)
+        left = value
+        if any(each.names_fields() for each in include):
+            left = {name: value[name] for name in value if name in named}
+        changed = {}
+        for name in [one for one in {*named, *gone} if one in left]:
+            if not any(each.ends for each in gone.get(name, ())):
+                inner = self._trimmed(value[name], named.get(name, []), gone.get(name, []))
+                if inner is value[name]:
+                    continue
+                changed[name] = inner
+            else:
+                left = dict(value) if left is value else left
+                del left[name]
+        if not changed:
+            return value if len(left) == len(value) else left
+        return {**left, **changed}
+
+
+def _matched(value: Mapping[str, Json], among: Iterable[_Paths]) -> dict[str, list[_Paths]]:
+    matched: dict[str, list[_Paths]] = {}
+    for paths in among:
+        for name, found in paths.matches(value):
+            matched.setdefault(name, []).append(found)
+    return matched
 
 
 def _tree(paths: Iterable[str]) -> _Paths:
@@ -118,7 +152,7 @@ def _tree(paths: Iterable[str]) -> _Paths:
     for path in paths:
         node = root
         for segment in _segments(path):
-            node = node.following.setdefault(segment, _Paths())
+            node = node.following(segment)
         node.ends = True
     return root
 
@@ -130,11 +164,6 @@ def _segments(path: str) -> Iterator[str]:
             raise ValueError(f"{path!r} is no path of fields, as `dag.tasks[].doc_md` is one")
         yield found[1]
         yield from [_ITEMS] * (len(found[2]) // len(_ITEMS))
-
-
-def _is_listed(name: str, segment: str, beside: Mapping[str, Json]) -> bool:
-    listed = beside.get(segment[1:-1])
-    return isinstance(listed, list) and name in listed
 
 
 def _read(raw: bytes) -> tuple[Json, Callable[[Json], bytes]]:

@@ -31,6 +31,8 @@ _SUMMARY, _DOCUMENT = 1, 2  # numbers of Dag's fields
 SUMMARY_BYTES = 1024
 # What is encoded, compressed even, so quickly that it is not worth the hop to a thread.
 QUICK_BYTES = 256 * 1024
+# A document that is trimmed is read and written anew: ten times as long (benchmarks/profiles.py).
+QUICK_TRIM_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +159,10 @@ class EncodedDags:
         """Encode DAGs as `all` does if that takes no reading and little time; otherwise None."""
         if form.view is View.SUMMARY:
             return [_summary_only(head) for head in heads]
-        if (
-            len(heads) != 1
-            or form.view is not View.DOCUMENT
-            or wire_bytes(heads[0], form.view) > QUICK_BYTES
-        ):
+        quick_bytes = QUICK_TRIM_BYTES if form.profile in self._trims else QUICK_BYTES
+        if len(heads) != 1 or form.view is not View.DOCUMENT:
+            return None
+        if wire_bytes(heads[0], form.view) > quick_bytes:
             return None
         kept = self._cache.get(_key(heads[0], form))
         if kept is not None:

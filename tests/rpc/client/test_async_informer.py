@@ -127,3 +127,16 @@ async def test_a_closed_client_ends_it(server: RunningServer) -> None:
 
         await until(ended)
         assert "closed" in str(informer.failure)
+
+
+async def test_a_consumer_acknowledges_and_leaves(async_client: AsyncClient) -> None:
+    await put(async_client, "a")
+    async with AsyncInformer(async_client, consumer_id="webserver-2") as informer:
+        await informer.wait_for_sync(PATIENCE_S)
+        position = await put(async_client, "a", "x")
+        told = await async_client.await_propagation(position, wait_s=PATIENCE_S)
+        assert told.propagated
+        consumers = (await async_client.status()).consumers
+        assert "webserver-2" in [one.consumer_id for one in consumers]
+    consumers = (await async_client.status()).consumers
+    assert "webserver-2" not in [one.consumer_id for one in consumers]

@@ -21,7 +21,7 @@ CALLS = [
 
 
 def test_there_are_examples() -> None:
-    assert len(CALLS) == 17
+    assert len(CALLS) == 21
 
 
 @pytest.mark.parametrize("name", CALLS)

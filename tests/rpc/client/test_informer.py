@@ -312,3 +312,25 @@ def test_a_program_that_forgets_to_close_ends_all_the_same(tmp_path: Path) -> No
             timeout=60,
         )
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_a_consumer_acknowledges_what_its_handlers_have_heard_and_leaves(client: Client) -> None:
+    put(client, "a")
+    going, heard = threading.Event(), threading.Event()
+
+    def hear(old: DagSummary, new: DagSummary) -> None:
+        heard.set()
+        assert going.wait(PATIENCE_S)
+
+    informer = Informer(client, consumer_id="webserver-1")
+    informer.add_handler(updated=hear)
+    with informer:
+        informer.wait_for_sync(PATIENCE_S)
+        assert client.await_propagation(wait_s=PATIENCE_S).propagated
+        position = put(client, "a", "x")
+        assert heard.wait(PATIENCE_S)
+        waiting = client.await_propagation(position, wait_s=0.3)
+        assert [one.consumer_id for one in waiting.lagging] == ["webserver-1"]
+        going.set()
+        assert client.await_propagation(position, wait_s=PATIENCE_S).propagated
+    assert "webserver-1" not in [one.consumer_id for one in client.status().consumers]

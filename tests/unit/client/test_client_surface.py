@@ -54,6 +54,7 @@ PUBLIC = [
     "EdgeDifference",
     "FieldDifference",
     "ForkedChild",
+    "ImpactedDag",
     "Informer",
     "InternalError",
     "InvalidArgument",
@@ -73,6 +74,7 @@ PUBLIC = [
     "Position",
     "Precondition",
     "PreconditionFailed",
+    "Propagation",
     "Provenance",
     "PruneResult",
     "PutItem",
@@ -115,6 +117,10 @@ CALLS = [
     "list_versions",
     "list_parse_errors",
     "watch",
+    "dependencies",
+    "impact",
+    "acknowledge",
+    "await_propagation",
 ]
 
 
