@@ -67,7 +67,8 @@ release-contract: .venv/ready ## Make what was added to the contract part of the
 
 # Each is `make bench-NAME` too, as bench-get; those next to etcd need Debian's etcd-server and
 # libnghttp2-dev.
-BENCHMARKS := canonical_json group_commit get blob_read put watch slow_watcher lists cold_start memory storage pruning
+BENCHMARKS := canonical_json group_commit get blob_read put watch slow_watcher lists cold_start memory storage pruning \
+	informer_get informer_watch informer_cold_start
 
 bench: $(BENCHMARKS:%=bench-%) ## Every benchmark, one after the other (an hour)
 

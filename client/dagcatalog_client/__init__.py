@@ -6,7 +6,8 @@
         for summary in client.list():
             print(summary.dag_id, summary.version)
 
-`Client` blocks, `AsyncClient` is its twin for asyncio; both raise `errors.CatalogError`.
+`Client` blocks, `AsyncClient` is its twin for asyncio; both raise `errors.CatalogError`. `Informer`
+and `AsyncInformer` keep a copy of the catalog in the process and keep it right.
 """
 
 import logging
@@ -24,6 +25,7 @@ from dagcatalog_client.errors import (
     DagNotFound,
     DatabaseUnavailable,
     DeadlineExceeded,
+    ForkedChild,
     InternalError,
     InvalidArgument,
     InvalidSettings,
@@ -31,6 +33,7 @@ from dagcatalog_client.errors import (
     NotDeleted,
     NotFound,
     NotImplementedYet,
+    NotSynced,
     OtherEpoch,
     OutOfRange,
     PermissionDenied,
@@ -46,6 +49,8 @@ from dagcatalog_client.errors import (
     VersionNotFound,
     WatcherTooSlow,
 )
+from dagcatalog_client.informer.aio import AsyncInformer
+from dagcatalog_client.informer.sync import Informer
 from dagcatalog_client.model import (
     BatchedDag,
     BatchResult,
@@ -102,6 +107,7 @@ from dagcatalog_client.version import __version__
 
 __all__ = [
     "AsyncClient",
+    "AsyncInformer",
     "AsyncWatch",
     "BatchResult",
     "BatchedDag",
@@ -140,7 +146,9 @@ __all__ = [
     "Document",
     "EdgeDifference",
     "FieldDifference",
+    "ForkedChild",
     "ImpactedDag",
+    "Informer",
     "InternalError",
     "InvalidArgument",
     "InvalidSettings",
@@ -149,6 +157,7 @@ __all__ = [
     "NotDeleted",
     "NotFound",
     "NotImplementedYet",
+    "NotSynced",
     "OtherEpoch",
     "OutOfRange",
     "ParseError",

@@ -12,6 +12,11 @@ KEEPALIVE_INTERVAL_MS = 30_000
 KEEPALIVE_TIMEOUT_MS = 10_000
 """A peer that vanished is noticed within 30 + 10 s; pings are sent during calls only."""
 
+CONNECT_INTERVAL_MS = 2_000
+"""The longest wait between two attempts to connect; grpc's own default is two minutes."""
+CONNECT_TIMEOUT_MS = 4_000
+"""Of one attempt: a first packet that was lost is sent again after 1 and 3 s."""
+
 ATTEMPTS = 4
 """The first call and three retries, after about 0.1, 0.2 and 0.4 s (grpc adds ±20 % jitter)."""
 
@@ -32,8 +37,13 @@ def _defaults() -> Mapping[str, str | int]:
         "grpc.per_rpc_retry_buffer_size": MAX_MESSAGE_BYTES,
         "grpc.keepalive_time_ms": KEEPALIVE_INTERVAL_MS,
         "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+        # Newer grpc gives a ping a minute, whatever the keepalive's timeout says.
+        "grpc.http2.ping_timeout_ms": KEEPALIVE_TIMEOUT_MS,
         # A watch sends nothing: the default of two pings without data would end its keepalive.
         "grpc.http2.max_pings_without_data": 0,
+        "grpc.initial_reconnect_backoff_ms": CONNECT_INTERVAL_MS // 8,
+        "grpc.max_reconnect_backoff_ms": CONNECT_INTERVAL_MS,
+        "grpc.min_reconnect_backoff_ms": CONNECT_TIMEOUT_MS,
         "grpc.primary_user_agent": f"dagcatalog-client/{__version__}",
     }
 

@@ -31,7 +31,9 @@
     │   └── BlobCorrupt            content_hash
     ├── InvalidSettings            nothing was sent: an address, a file, a context is wrong; also a
     │                              ValueError
-    └── ClientClosed               a call on a client that was closed
+    ├── ClientClosed               a call on a client that was closed
+    ├── NotSynced                  an informer that has nothing to serve yet
+    └── ForkedChild                the process was forked, and grpc must not be used in it
 
 Fields that an answer did not carry are empty texts and zeros. The `grpc.RpcError`, if there was
 one, is on `__cause__`; it never comes out by itself.
@@ -315,3 +317,19 @@ class InvalidSettings(CatalogError, ValueError):
 
 class ClientClosed(CatalogError):
     """The client was closed before the call."""
+
+
+class NotSynced(CatalogError):
+    """The informer has had no state of the catalog yet; what keeps it from one is on `__cause__`."""
+
+
+class ForkedChild(CatalogError):
+    """The process was forked after the catalog was first called: only what is here can be served."""
+
+
+def forked_child(wanted: str = "the client") -> ForkedChild:
+    """Return the error of whoever needs the catalog in a child."""
+    return ForkedChild(
+        f"{wanted}: this process was forked from the one that talks to the catalog, and grpc cannot "
+        "be used in it"
+    )

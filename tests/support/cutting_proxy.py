@@ -22,6 +22,7 @@ class Lane:
 
     open: asyncio.Event = field(default_factory=asyncio.Event)
     delay_s: float = 0.0
+    carried_bytes: int = 0
 
     def __post_init__(self) -> None:
         self.open.set()
@@ -36,6 +37,7 @@ class Lane:
             await self.open.wait()
             if not chunk:
                 return
+            self.carried_bytes += len(chunk)
             writer.write(chunk)
             await writer.drain()
 

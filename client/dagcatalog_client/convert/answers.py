@@ -58,11 +58,16 @@ def summary(message: res.DagSummary) -> model.DagSummary:
     )
 
 
+def summary_of_bytes(raw: bytes) -> model.DagSummary:
+    """Decode a summary that was kept as it came."""
+    return summary(res.DagSummary.FromString(raw))
+
+
 def dag(message: res.Dag, *, not_modified: bool = False) -> model.Dag:
     """Convert a DAG in whichever view it came."""
     return model.Dag(
         summary=summary(message.summary),
-        document=encodings.decoded(message.document, message.document_encoding),
+        document=encodings.document(message),
         source=message.source.text if message.HasField("source") else None,
         readable=(MessageToDict(message.readable) if message.HasField("readable") else None),
         not_modified=not_modified,

@@ -1,6 +1,7 @@
 """The asyncio shell: owns the channel and awaits calls."""
 
 import asyncio
+import os
 import weakref
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -23,7 +24,7 @@ from dagcatalog_client.calls.call import (
     following,
 )
 from dagcatalog_client.connection import KEPT_CHANNELS, Connection, Wiring
-from dagcatalog_client.errors import Cancelled, CatalogError, ClientClosed
+from dagcatalog_client.errors import Cancelled, CatalogError, ClientClosed, forked_child
 from dagcatalog_client.model import Position
 from dagcatalog_client.settings import Address, Tls, Token
 
@@ -56,6 +57,8 @@ class AioShell:
         self._opened_stub: CatalogServiceAsyncStub | None = None
         self._calls: weakref.WeakSet[grpc.aio.Call] = weakref.WeakSet()
         self._closed = False
+        self._pid = 0
+        """Of the process that opened the channel; 0: nobody has."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -89,6 +92,8 @@ class AioShell:
 
     async def close(self) -> None:
         """Close the channel; calls under way fail with `Cancelled`. May be called twice."""
+        if self._opened_elsewhere():
+            return
         self._closed = True
         # grpc finds the calls of a channel by looking at tasks' stacks, and misses most.
         for call in list(self._calls):
@@ -98,16 +103,22 @@ class AioShell:
 
     @property
     def _stub(self) -> "CatalogServiceAsyncStub":
+        if self._opened_elsewhere():
+            raise forked_child()
         if self._closed:
             raise ClientClosed("the client is closed")
         wiring = self._connection.due(self._wiring)
         if self._opened_stub is None or wiring != self._wiring:
+            self._pid = os.getpid()
             self._channels.append(self._connection.open_aio(wiring))
             self._wiring = wiring
             self._opened_stub = CatalogServiceStub(self._channels[-1])
             # The overtaken ones are closed with the client: closing waits, which this cannot.
             del self._channels[:-KEPT_CHANNELS]
         return self._opened_stub
+
+    def _opened_elsewhere(self) -> bool:
+        return self._pid not in (0, os.getpid())
 
     async def _unary(
         self,

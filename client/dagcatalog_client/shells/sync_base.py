@@ -1,5 +1,6 @@
 """The blocking shell: owns the channel and waits for calls."""
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from types import TracebackType
@@ -21,7 +22,7 @@ from dagcatalog_client.calls.call import (
     following,
 )
 from dagcatalog_client.connection import KEPT_CHANNELS, Connection, Wiring
-from dagcatalog_client.errors import CatalogError, ClientClosed
+from dagcatalog_client.errors import CatalogError, ClientClosed, forked_child
 from dagcatalog_client.model import Position
 from dagcatalog_client.settings import Address, Tls, Token
 
@@ -48,6 +49,8 @@ class SyncShell:
         self._channels: list[grpc.Channel] = []
         self._opened_stub: CatalogServiceStub | None = None
         self._closed = False
+        self._pid = 0
+        """Of the process that opened the channel; 0: nobody has."""
 
     def __enter__(self) -> Self:
         return self
@@ -81,6 +84,8 @@ class SyncShell:
 
     def close(self) -> None:
         """Close the channel; calls under way fail with `Cancelled`. May be called twice."""
+        if self._opened_elsewhere():
+            return
         with self._lock:
             self._closed = True
             for opened in self._channels:
@@ -88,11 +93,14 @@ class SyncShell:
 
     @property
     def _stub(self) -> CatalogServiceStub:
+        if self._opened_elsewhere():
+            raise forked_child()
         with self._lock:
             if self._closed:
                 raise ClientClosed("the client is closed")
             wiring = self._connection.due(self._wiring)
             if self._opened_stub is None or wiring != self._wiring:
+                self._pid = os.getpid()
                 self._channels.append(self._connection.open(wiring))
                 self._wiring = wiring
                 self._opened_stub = CatalogServiceStub(self._channels[-1])
@@ -100,6 +108,9 @@ class SyncShell:
                     overtaken.close()
                     self._channels.remove(overtaken)
             return self._opened_stub
+
+    def _opened_elsewhere(self) -> bool:
+        return self._pid not in (0, os.getpid())
 
     def _unary(
         self,

@@ -9,12 +9,13 @@ import pytest
 
 import dagcatalog_client
 from dagcatalog.v1 import catalog_service_pb2 as pb
-from dagcatalog_client import AsyncClient, Client
+from dagcatalog_client import AsyncClient, AsyncInformer, Client, Informer
 from dagcatalog_client.shells.aio_watch import AsyncWatch
 from dagcatalog_client.shells.sync_watch import Watch
 
 PUBLIC = [
     "AsyncClient",
+    "AsyncInformer",
     "AsyncWatch",
     "BatchResult",
     "BatchedDag",
@@ -53,7 +54,9 @@ PUBLIC = [
     "Document",
     "EdgeDifference",
     "FieldDifference",
+    "ForkedChild",
     "ImpactedDag",
+    "Informer",
     "InternalError",
     "InvalidArgument",
     "InvalidSettings",
@@ -62,6 +65,7 @@ PUBLIC = [
     "NotDeleted",
     "NotFound",
     "NotImplementedYet",
+    "NotSynced",
     "OtherEpoch",
     "OutOfRange",
     "ParseError",
@@ -156,6 +160,28 @@ def test_every_call_has_a_deadline_and_an_example(name: str) -> None:
     assert "```python" in (inspect.getdoc(call) or "")
 
 
+INFORMER_CALLS = ["start", "close", "wait_for_sync", "wait_for", "get", "by_hash"]
+
+
+def test_both_informers_have_the_same_names() -> None:
+    assert _public(Informer) == _public(AsyncInformer)
+    assert set(INFORMER_CALLS) <= _public(Informer)
+
+
+@pytest.mark.parametrize("name", [*INFORMER_CALLS, "__init__"])
+def test_both_informers_take_the_same_arguments_and_say_the_same(name: str) -> None:
+    blocking, waiting = getattr(Informer, name), getattr(AsyncInformer, name)
+    arguments, others = (
+        list(inspect.signature(one).parameters.values()) for one in (blocking, waiting)
+    )
+    if name == "__init__":
+        arguments, others = arguments[2:], others[2:]  # the client is another
+    assert arguments == others
+    told = inspect.signature(waiting).return_annotation
+    assert told == inspect.signature(blocking).return_annotation
+    assert _as_sync(inspect.getdoc(waiting) or "") == (inspect.getdoc(blocking) or "")
+
+
 def test_importing_the_client_imports_neither_the_tool_nor_the_server() -> None:
     program = (
         "import sys, logging, dagcatalog_client;"
@@ -185,6 +211,7 @@ def _public(kind: type) -> set[str]:
 
 def _as_sync(text: str) -> str:
     text = re.sub(r"\(await (client\.\w+\([^()]*\))\)\.", r"\1.", text)
+    text = re.sub(r"await (client|informer)\.", r"\1.", text)
     text = re.sub(r"\b(await|async) ", "", text)
     return re.sub(r"Async(Iterator|Watch)", r"\1", text).replace("aio_watch", "sync_watch")
 
