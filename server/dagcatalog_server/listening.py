@@ -79,6 +79,7 @@ def _options(config: Config) -> Sequence[tuple[str, int]]:
         # keeps its consumer registered.
         ("grpc.keepalive_time_ms", 20_000),
         ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.ping_timeout_ms", 10_000),  # else a minute, whatever the keepalive's timeout
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
         ("grpc.max_metadata_size", 16 * 1024),
