@@ -2,51 +2,28 @@
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import grpc
 
 from dagcatalog_client.calls import informing
-from dagcatalog_client.client import Client
-from dagcatalog_client.errors import (
-    CatalogError,
-    ClientClosed,
-    ContentNotFound,
-    DeadlineExceeded,
-)
+from dagcatalog_client.errors import CatalogError, ClientClosed
 from dagcatalog_client.informer import forks
-from dagcatalog_client.informer.acknowledging import INTERVAL_S, Acknowledged
-from dagcatalog_client.informer.backoff import Backoff
-from dagcatalog_client.informer.base import (
-    Ask,
-    InformerCore,
-    Turn,
-    check_content_hash,
-    is_refusal,
-)
-from dagcatalog_client.informer.documents import Held
+from dagcatalog_client.informer.acknowledging import INTERVAL_S
+from dagcatalog_client.informer.base import Ask, Turn
 from dagcatalog_client.informer.events import Effect
-from dagcatalog_client.informer.options import (
-    CLOSE_TIMEOUT_S,
-    FETCH_TIMEOUT_S,
-    LEAVE_TIMEOUT_S,
-    MIB,
-    Options,
-)
-from dagcatalog_client.model import Dag, DagProfile, DagSelector, DagView, Position
-from dagcatalog_client.shells.sync_watch import Responses
+from dagcatalog_client.informer.options import CLOSE_TIMEOUT_S, LEAVE_TIMEOUT_S
+from dagcatalog_client.informer.sync_reading import SyncReading
+from dagcatalog_client.model import Position
 
 logger = logging.getLogger(__name__)
 
 
-class Informer(InformerCore):
+class Informer(SyncReading):
     """Keeps a copy of the catalog in this process, and keeps it right. For threads.
 
     It follows the catalog by one watch: the present first, then each change; after a break it goes
@@ -76,44 +53,6 @@ class Informer(InformerCore):
         ```
 
     """
-
-    def __init__(
-        self,
-        client: Client,
-        *,
-        namespaces: Sequence[str] | None = None,
-        dag_id_prefix: str = "",
-        view: DagView = DagView.DOCUMENT,
-        profile: DagProfile = DagProfile.FULL,
-        consumer_id: str = "",
-        memory_bytes: int = 256 * MIB,
-        folder: Path | str | None = None,
-        disk_bytes: int = 1024 * MIB,
-        snapshot_interval_s: float = 60.0,
-        bookmark_interval_s: float = 5.0,
-        backoff: Backoff | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        options = Options(
-            namespaces=namespaces,
-            dag_id_prefix=dag_id_prefix,
-            view=view,
-            profile=profile,
-            consumer_id=consumer_id,
-            memory_bytes=memory_bytes,
-            folder=None if folder is None else Path(folder),
-            disk_bytes=disk_bytes,
-            snapshot_interval_s=snapshot_interval_s,
-            bookmark_interval_s=bookmark_interval_s,
-        )
-        super().__init__(client.namespace, client.address, options, backoff or Backoff(), clock)
-        self._client = client
-        self._changed = threading.Condition(self._lock)
-        self._flights: dict[str, Future[Held]] = {}
-        self._closing = threading.Event()
-        self._responses: Responses | None = None
-        self._threads: list[threading.Thread] = []
-        self._acknowledged = Acknowledged()
 
     def __enter__(self) -> Self:
         self.start()
@@ -158,148 +97,6 @@ class Informer(InformerCore):
         self._leave()
         if self._keeper is not None and self._started:
             self._keeper.close()
-
-    def wait_for_sync(self, timeout_s: float) -> None:
-        """Block until this process has had the present from the catalog.
-
-        Raises:
-            NotSynced: not within `timeout_s`; a snapshot from disk may be served all the same.
-            InvalidArgument, Unauthenticated, PermissionDenied: the catalog refuses the watch.
-            ForkedChild: in a child, if it was not so before the fork.
-
-        Example:
-            ```python
-            informer.wait_for_sync(10)
-            print(len(informer.list()))
-            ```
-
-        """
-        if self._wait(lambda: self._synced or is_refusal(self._failure), timeout_s):
-            if not self._synced and self._failure is not None:
-                raise self._failure
-            return
-        raise self._nothing_yet()
-
-    def wait_for(self, position: Position, timeout_s: float) -> None:
-        """Block until the local copy is at a position or later, that of a write for instance.
-
-        A position of another epoch than the catalog's is never reached.
-
-        Raises:
-            NotSynced: not within `timeout_s`.
-            ForkedChild: in a child, if it was not so before the fork.
-
-        Example:
-            ```python
-            informer.wait_for(client.status().position, 10)
-            ```
-
-        """
-        if not self._wait(lambda: self._has(position), timeout_s):
-            raise self._not_there(position)
-
-    def get(
-        self, dag_id: str, *, namespace: str | None = None, timeout_s: float | None = None
-    ) -> Dag:
-        """Return a DAG with its document: from memory, else from disk, else from the catalog.
-
-        From memory nothing is made: the same object is returned each time.
-
-        Raises:
-            DagNotFound: no such DAG.
-            NotSynced: there is no local copy yet.
-            Unavailable: the document is not here, and the catalog is away.
-            ForkedChild: the document is not here, and this is a child.
-
-        Example:
-            ```python
-            dag = informer.get("etl")
-            print(dag.summary.version, dag.json()["dag"])
-            ```
-
-        """
-        found = self._at_hand(dag_id, namespace)
-        if isinstance(found, Dag):
-            return found
-        while True:
-            try:
-                held = self._document(found.content_hash, found.namespace, timeout_s)
-            except ContentNotFound:
-                # Replaced and pruned since we looked: then the local copy knows something newer.
-                newer = self._entry(dag_id, namespace)
-                if newer.content_hash == found.content_hash:
-                    raise
-                found = newer
-            else:
-                return held.with_summary(found.summary)
-
-    def by_hash(
-        self, content_hash: str, *, namespace: str | None = None, timeout_s: float | None = None
-    ) -> bytes:
-        """Return the document with this content: from memory, disk or the catalog; never stale.
-
-        It need not be a head's: any content that the namespace ever had and still keeps.
-
-        Raises:
-            InvalidArgument: that is no hash.
-            ContentNotFound: nothing in the namespace has that content.
-            Unavailable: the document is not here, and the catalog is away.
-            ForkedChild: the document is not here, and this is a child.
-
-        Example:
-            ```python
-            document = informer.by_hash(informer.summary("etl").content_hash)
-            ```
-
-        """
-        held = self._documents.get(content_hash)
-        if held is None:
-            check_content_hash(content_hash)
-            chosen = self._namespace if namespace is None else namespace
-            held = self._document(content_hash, chosen, timeout_s)
-        return self._unpacked(content_hash, held).document
-
-    def _document(self, content_hash: str, namespace: str, timeout_s: float | None) -> Held:
-        """Get a document that is not in memory; of those who want the same, one asks."""
-        held = self._from_disk(content_hash)
-        if held is not None:
-            return held
-        self._check_not_forked(f"content {content_hash}")
-        timeout_s = FETCH_TIMEOUT_S if timeout_s is None else timeout_s
-        with self._lock:
-            flight = self._flights.get(content_hash)
-            leads = flight is None
-            if flight is None:
-                flight = self._flights[content_hash] = Future()
-        if leads:
-            self._fly(flight, content_hash, namespace, timeout_s)
-        try:
-            return flight.result(timeout_s)
-        except TimeoutError:
-            raise DeadlineExceeded(f"content {content_hash} did not come in time") from None
-
-    def _fly(
-        self, flight: "Future[Held]", content_hash: str, namespace: str, timeout_s: float
-    ) -> None:
-        try:
-            flight.set_result(self._fetch(content_hash, namespace, timeout_s))
-        except BaseException as error:
-            flight.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            with self._lock:
-                self._flights.pop(content_hash, None)
-
-    def _fetch(self, content_hash: str, namespace: str, timeout_s: float) -> Held:
-        """Ask the catalog."""
-        selector = DagSelector(content_hash=content_hash)
-        (answer,) = self._client.get_batch(
-            [selector], profile=self._options.profile, namespace=namespace, timeout_s=timeout_s
-        )
-        return self._keep(content_hash, answer.unwrap().document)
-
-    # --- the watch ---
 
     def _run(self) -> None:
         self._deliver(self._take_loaded())
@@ -419,16 +216,6 @@ class Informer(InformerCore):
                         return
         except CatalogError as error:  # what is missing is fetched when it is asked for
             logger.info("fill_broken error=%s", error)
-
-    # --- waiting ---
-
-    def _wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
-        self._check_not_forked("waiting for the catalog", unless=condition())
-        with self._changed:
-            return self._changed.wait_for(condition, timeout_s)
-
-    def _notice(self) -> None:
-        self._changed.notify_all()
 
     def after_fork_in_child(self) -> None:
         """Go on alone: what waits in the parent waits there; grpc's objects must not even end."""
