@@ -24,7 +24,7 @@ class Client(SyncWrites, SyncReads, SyncListings, SyncGraph, SyncConsumers, Sync
     batches if it is left out too). `channel_options` are added to grpc's channel arguments.
 
     Nothing is opened before the first call. Calls are retried while the catalog is UNAVAILABLE,
-    three times within about a second; writes too, since each carries a request_id. A read is at
+    four times within about 1.5 s; writes too, since each carries a request_id. A read is at
     least as new as any answer before it (`position`), whichever replica answers.
 
     Raises:
