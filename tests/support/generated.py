@@ -45,7 +45,7 @@ SETS = ("downstream_task_ids", "upstream_group_ids", "tags", "op_args")
 def generated_documents(count: int) -> Iterator[Tree]:
     """Make so many documents of `nightly`, each as the number that it has always had."""
     for number in range(count):
-        yield _document(Random(number))  # noqa: S311 - no secret
+        yield _document(Random(number))
 
 
 def _document(chance: Random) -> Tree:
