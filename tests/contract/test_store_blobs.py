@@ -2,13 +2,12 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import Engine, create_engine, delete, insert, text
+from sqlalchemy import Engine, create_engine, delete, text
 
 from dagcatalog_server.catalog.errors import BlobCorrupt
 from dagcatalog_server.catalog.model import Blob, BlobKind, DagState
@@ -18,8 +17,7 @@ from dagcatalog_server.store.blob_codec import Base, Codec, Packed, pack, unpack
 from dagcatalog_server.store.postgres import open_postgres
 from dagcatalog_server.store.sql_blobs import insert_blobs, new_rows, read_blobs
 from dagcatalog_server.store.sql_dialect import SqlDialect
-from dagcatalog_server.store.sql_rows import change_values
-from dagcatalog_server.store.sql_store import SqlStore
+from dagcatalog_server.store.sql_rows import change_row
 from dagcatalog_server.store.sql_tables import FOREVER
 from dagcatalog_server.store.sqlite import open_sqlite
 from tests.support.stored import blob, change, commit, key, sha, state
@@ -107,18 +105,6 @@ def _assert_damage_is_found(store: Store, url: str) -> None:
     store.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Engine, SqlDialect]]:
-    """Give the engine and the dialect below a SQL store."""
-    if request.param == "sqlite":
-        opened = open_sqlite(tmp_path / "catalog.db")
-    else:
-        opened = open_postgres(request.getfixturevalue("postgres_url"))
-    assert isinstance(opened, SqlStore)
-    yield opened._writers, opened._dialect
-    opened.close()
-
-
 def test_a_version_that_changes_little_is_kept_as_its_difference(store: Store) -> None:
     raws = _versions(30)
     for number, raw in enumerate(raws):
@@ -142,10 +128,10 @@ def test_a_base_that_went_before_its_difference_was_kept_is_not_missed(
     with writers.begin() as connection:
         insert_blobs(connection, dialect, new_rows(connection, {first.hash: first}), both)
         head = replace(change(_state_of(first, version=1)), revision=1)
-        connection.execute(insert(sql_tables.change), [change_values(head, FOREVER)])
+        dialect.insert_rows(connection, sql_tables.change, [change_row(head, FOREVER)])
     with writers.begin() as connection:
         rows = new_rows(connection, {second.hash: second})
-        assert rows[0]["base_hash"] == first.hash
+        assert rows[0].base_hash == first.hash
     with writers.begin() as connection:
         connection.execute(delete(sql_tables.blob))
     with writers.begin() as connection:

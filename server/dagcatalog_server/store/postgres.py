@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from datetime import UTC
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, func
+import orjson
+from sqlalchemy import ColumnElement, Connection, Integer, Table, func
 from sqlalchemy.dialects import postgresql
 
 from dagcatalog_server.catalog.ports import Store
@@ -17,6 +20,13 @@ from dagcatalog_server.store.postgres_engine import (
 from dagcatalog_server.store.postgres_reach import CONNECT_TIMEOUT_S
 from dagcatalog_server.store.schema import require_current
 from dagcatalog_server.store.sql_dialect import SqlDialect
+from dagcatalog_server.store.sql_inserts import (
+    BlobRow,
+    DriverValues,
+    Row,
+    column_names,
+    driver_rows,
+)
 from dagcatalog_server.store.sql_store import SqlStore
 from dagcatalog_server.store.sql_tables import FOREVER
 
@@ -82,6 +92,38 @@ def _overtake(connection: Connection, overtaken: Sequence[tuple[int, int, int]])
     return connection.exec_driver_sql(_OVERTAKE, columns).rowcount
 
 
+# One parameter, however many rows: parsing a list of values for each column of each row takes
+# PostgreSQL longer than keeping them.
+_VALUES = DriverValues("\\x".__add__, lambda moment: moment.astimezone(UTC).isoformat())
+
+
+def _insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    names = column_names(table)
+    told = [dict(zip(names, row, strict=True)) for row in driver_rows(table, rows, _VALUES)]
+    listed = ", ".join(names)
+    insert = (
+        f"INSERT INTO {table.name} ({listed}) SELECT {listed} "  # noqa: S608 - our own names
+        f"FROM json_populate_recordset(NULL::{table.name}, %s)"
+    )
+    connection.exec_driver_sql(insert, (orjson.dumps(told).decode(),))
+
+
+_KEEP = """
+INSERT INTO blob (hash, kind, codec, raw_bytes, stored_bytes, data, base_hash, kept_at)
+SELECT made.*, now() FROM unnest(
+  %s::bytea[], %s::smallint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[]
+) AS made
+ON CONFLICT DO NOTHING
+"""
+
+
+def _insert_blobs(connection: Connection, rows: Sequence[BlobRow]) -> None:
+    columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+    for place in (0, 6):
+        columns[place] = [None if each is None else bytes.fromhex(each) for each in columns[place]]
+    connection.exec_driver_sql(_KEEP, tuple(columns))
+
+
 _DIALECT = SqlDialect(
     name="postgresql",
     insert=postgresql.insert,
@@ -90,6 +132,8 @@ _DIALECT = SqlDialect(
     read_options=READ_OPTIONS,
     write_options=WRITE_OPTIONS,
     overtake=_overtake,
+    insert_rows=_insert_rows,
+    insert_blobs=_insert_blobs,
     blobs_first=True,
     writer_turn=nullcontext,
 )

@@ -18,6 +18,7 @@ from dagcatalog_server.store.blob_codec import (
     unpack,
 )
 from dagcatalog_server.store.sql_dialect import SqlDialect
+from dagcatalog_server.store.sql_inserts import BlobRow
 from dagcatalog_server.store.sql_tables import HEAD, IS_HEAD, blob, change
 from dagcatalog_server.store.texts import in_parts, is_sha256
 
@@ -56,7 +57,7 @@ def known_hashes(connection: Connection, hashes: Iterable[str]) -> set[str]:
     return known
 
 
-def new_rows(connection: Connection, blobs: Mapping[str, Blob]) -> list[dict[str, object]]:
+def new_rows(connection: Connection, blobs: Mapping[str, Blob]) -> list[BlobRow]:
     """Pack the blobs that are not there; for `insert_blobs`, which may be another transaction.
 
     Sorted, so that two writers of the same blobs cannot wait for each other in a circle.
@@ -68,46 +69,45 @@ def new_rows(connection: Connection, blobs: Mapping[str, Blob]) -> list[dict[str
 def insert_blobs(
     connection: Connection,
     dialect: SqlDialect,
-    rows: Sequence[dict[str, object]],
+    rows: Sequence[BlobRow],
     blobs: Mapping[str, Blob],
 ) -> None:
     """Keep what is not there meanwhile."""
     if rows:
-        kept = dialect.insert(blob).values(kept_at=func.now()).on_conflict_do_nothing()
-        connection.execute(kept, _hold_bases(connection, rows, blobs))
+        dialect.insert_blobs(connection, _hold_bases(connection, rows, blobs))
 
 
-def blob_values(each: Blob, packed: Packed) -> dict[str, object]:
-    """Give the columns of a blob."""
-    return {
-        "hash": each.hash,
-        "kind": int(each.kind),
-        "codec": int(packed.codec),
-        "raw_bytes": packed.raw_bytes,
-        "stored_bytes": len(packed.data),
-        "data": packed.data,
-        "base_hash": packed.base_hash,
-    }
+def blob_row(each: Blob, packed: Packed) -> BlobRow:
+    """Give a blob as it is kept."""
+    return BlobRow(
+        each.hash,
+        int(each.kind),
+        int(packed.codec),
+        packed.raw_bytes,
+        len(packed.data),
+        packed.data,
+        packed.base_hash,
+    )
 
 
-def _pack_blobs(connection: Connection, blobs: Sequence[Blob]) -> list[dict[str, object]]:
+def _pack_blobs(connection: Connection, blobs: Sequence[Blob]) -> list[BlobRow]:
     """Give blobs' columns, each packed as its difference from its DAG's head if that is small."""
     differences = dict(_packed_like_heads(connection, blobs))
-    return [blob_values(each, differences.get(each.hash) or pack(each.raw)) for each in blobs]
+    return [blob_row(each, differences.get(each.hash) or pack(each.raw)) for each in blobs]
 
 
 def _hold_bases(
-    connection: Connection, rows: Sequence[dict[str, object]], blobs: Mapping[str, Blob]
-) -> list[dict[str, object]]:
+    connection: Connection, rows: Sequence[BlobRow], blobs: Mapping[str, Blob]
+) -> list[BlobRow]:
     """Keep the bases of rows until the transaction ends; a row whose base is gone becomes whole."""
-    bases = sorted({str(row["base_hash"]) for row in rows if row["base_hash"]})
+    bases = sorted({row.base_hash for row in rows if row.base_hash})
     held: set[str] = set()
     for part in in_parts(bases, MAX_HASHES):
         held.update(connection.execute(_HELD, {"hashes": part}).scalars())
     return [
         row
-        if row["base_hash"] is None or row["base_hash"] in held
-        else blob_values(blobs[str(row["hash"])], pack(blobs[str(row["hash"])].raw))
+        if row.base_hash is None or row.base_hash in held
+        else blob_row(blobs[row.hash], pack(blobs[row.hash].raw))
         for row in rows
     ]
 

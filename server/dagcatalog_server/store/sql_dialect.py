@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from dagcatalog_server.store.sql_inserts import BlobRow, Row
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlDialect:
@@ -27,6 +29,10 @@ class SqlDialect:
     """Execution options of connections that write."""
     overtake: Callable[[Connection, Sequence[tuple[int, int, int]]], int]
     """Ends heads, given as (revision, ordinal, until_revision), and tells how many still were such."""
+    insert_rows: Callable[[Connection, Table, Sequence[Row]], None]
+    """Inserts rows, one at least."""
+    insert_blobs: Callable[[Connection, Sequence[BlobRow]], None]
+    """Inserts blobs, one at least, but those that are there, with the time."""
     blobs_first: bool
     """Blobs are made durable in a transaction of their own, so that the one that holds the clock's
     row is short. Where there is one writer anyhow it would only be a second wait for the disk."""

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Connection,
     bindparam,
     delete,
-    insert,
     select,
     update,
 )
@@ -29,8 +28,8 @@ from dagcatalog_server.store import sql_history
 from dagcatalog_server.store.sql_blobs import insert_blobs, known_hashes, new_rows
 from dagcatalog_server.store.sql_dialect import SqlDialect
 from dagcatalog_server.store.sql_reading import SqlSnapshot
-from dagcatalog_server.store.sql_rows import change_values
-from dagcatalog_server.store.sql_side_rows import parse_error_values, request_values
+from dagcatalog_server.store.sql_rows import change_row
+from dagcatalog_server.store.sql_side_rows import parse_error_values, request_row
 from dagcatalog_server.store.sql_tables import (
     FOREVER,
     change,
@@ -45,7 +44,6 @@ MAX_FILES = 500
 _TICK = (
     update(clock).values(revision=clock.c.revision + bindparam("count")).returning(clock.c.revision)
 )
-_APPEND = insert(change)
 
 
 class SqlTransaction(SqlSnapshot):
@@ -90,8 +88,8 @@ class SqlTransaction(SqlSnapshot):
         overtaken = list(self._overtaken(changes))
         if self._dialect.overtake(self._connection, overtaken) != len(overtaken):
             raise StoreConflict
-        rows = map(change_values, changes, untils)
-        self._connection.execute(_APPEND, list(rows))
+        rows = list(map(change_row, changes, untils))
+        self._dialect.insert_rows(self._connection, change, rows)
         self._seen |= {each.key: _place(each) for each in changes}
 
     def keep_blobs(self, blobs: Iterable[Blob]) -> None:
@@ -114,9 +112,9 @@ class SqlTransaction(SqlSnapshot):
         return DroppedBlobs(count, stored_bytes, self.clock())
 
     def remember(self, records: Sequence[RequestRecord]) -> None:
-        rows = [request_values(record) for record in records]
-        if rows:
-            self._connection.execute(insert(request), rows)
+        if records:
+            rows = list(map(request_row, records))
+            self._dialect.insert_rows(self._connection, request, rows)
 
     def forget_requests(self, before: datetime) -> None:
         old = delete(request).where(request.c.created_at < before)
