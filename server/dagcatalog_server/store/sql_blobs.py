@@ -15,6 +15,8 @@ from dagcatalog_server.store.blob_codec import (
     Packed,
     may_have_base,
     pack,
+    pack_difference,
+    pack_whole,
     unpack,
 )
 from dagcatalog_server.store.sql_dialect import SqlDialect
@@ -92,8 +94,11 @@ def blob_row(each: Blob, packed: Packed) -> BlobRow:
 
 def _pack_blobs(connection: Connection, blobs: Sequence[Blob]) -> list[BlobRow]:
     """Give blobs' columns, each packed as its difference from its DAG's head if that is small."""
-    differences = dict(_packed_like_heads(connection, blobs))
-    return [blob_row(each, differences.get(each.hash) or pack(each.raw)) for each in blobs]
+    packed = dict(_packed_like_heads(connection, blobs))
+    whole = [each for each in blobs if each.hash not in packed]
+    made = pack_whole([each.raw for each in whole])
+    packed |= {each.hash: one for each, one in zip(whole, made, strict=True)}
+    return [blob_row(each, packed[each.hash]) for each in blobs]
 
 
 def _hold_bases(
@@ -132,7 +137,9 @@ def _packed_like_heads(
             for row in connection.execute(_BASES[kind], asked):
                 with suppress(BlobCorrupt):  # a damaged base is no base
                     base = Base(row.hash, _unpacked(row), row.stored_bytes)
-                    yield from ((one.hash, pack(one.raw, base)) for one in by_dag[row.dag_id])
+                    for one in by_dag[row.dag_id]:
+                        if (difference := pack_difference(one.raw, base)) is not None:
+                            yield one.hash, difference
 
 
 def _bases_of_heads(kind: BlobKind) -> Select[Any]:

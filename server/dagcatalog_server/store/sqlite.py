@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
+import orjson
 from sqlalchemy import ColumnElement, Connection, Integer, Table, func
 from sqlalchemy.dialects import sqlite
 
@@ -28,15 +31,20 @@ from dagcatalog_server.store.sqlite_engine import (
     translate,
 )
 
-# By the hundred one statement after the other: SQLite keeps what it has prepared.
+T = TypeVar("T")
+
+MAX_ROWS = 64  # a statement
 _VALUES = DriverValues(bytes.fromhex, lambda moment: _utc(moment).isoformat(" ", "microseconds"))
 _KEEP = """
 INSERT INTO blob (hash, kind, codec, raw_bytes, stored_bytes, data, base_hash, kept_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, CURRENT_TIMESTAMP) ON CONFLICT DO NOTHING
+VALUES {values} ON CONFLICT DO NOTHING
 """
+_KEPT = "(?, ?, ?, ?, ?, ?, ?, CURRENT_TIMESTAMP)"
 _OVERTAKE = f"""
-UPDATE change SET until_revision = ?
-WHERE revision = ? AND ordinal = ? AND until_revision = {FOREVER}
+UPDATE change SET until_revision = json_extract(seen.value, '$[2]')
+FROM json_each(?) AS seen
+WHERE revision = json_extract(seen.value, '$[0]') AND ordinal = json_extract(seen.value, '$[1]')
+AND until_revision = {FOREVER}
 """  # noqa: S608 - a number of our own
 
 
@@ -91,15 +99,29 @@ def _contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
 def _overtake(connection: Connection, overtaken: Sequence[tuple[int, int, int]]) -> int:
     if not overtaken:
         return 0
-    rows = [(until, revision, ordinal) for revision, ordinal, until in overtaken]
-    return connection.exec_driver_sql(_OVERTAKE, rows).rowcount
+    return connection.exec_driver_sql(_OVERTAKE, (orjson.dumps(overtaken).decode(),)).rowcount
 
 
 def _insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    names = column_names(table)
-    marks = ", ".join("?" * len(names))
-    insert = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - our own names
-    connection.exec_driver_sql(insert, list(map(tuple, driver_rows(table, rows, _VALUES))))
+    names = ", ".join(column_names(table))
+    one = f"({', '.join('?' * len(table.columns))})"
+    insert = f"INSERT INTO {table.name} ({names}) VALUES "  # noqa: S608 - our own names
+    for part in _in_powers(list(driver_rows(table, rows, _VALUES))):
+        values = ", ".join([one] * len(part))
+        connection.exec_driver_sql(insert + values, tuple(chain.from_iterable(part)))
+
+
+def _in_powers(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut into parts of few sizes, so that few statements are prepared.
+
+    A statement for each row would take the interpreter's lock anew for each, from an event loop that
+    has more to do.
+    """
+    start = 0
+    while left := len(rows) - start:
+        size = min(MAX_ROWS, 1 << (left.bit_length() - 1))
+        yield rows[start : start + size]
+        start += size
 
 
 def _insert_blobs(connection: Connection, rows: Sequence[BlobRow]) -> None:
@@ -111,7 +133,10 @@ def _insert_blobs(connection: Connection, rows: Sequence[BlobRow]) -> None:
         )
         for row in rows
     ]
-    connection.exec_driver_sql(_KEEP, made)
+    for part in _in_powers(made):
+        values = ", ".join([_KEPT] * len(part))
+        keep = _KEEP.format(values=values)
+        connection.exec_driver_sql(keep, tuple(chain.from_iterable(part)))
 
 
 def _utc(moment: datetime) -> datetime:
