@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Table, func
 from sqlalchemy.dialects import postgresql
 
 from dagcatalog_server.catalog.ports import Store
+from dagcatalog_server.store.kept_changes import HeadMark
 from dagcatalog_server.store.postgres_engine import (
     READ_OPTIONS,
     WRITE_OPTIONS,
@@ -77,6 +78,17 @@ def _contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
     return position > 0
 
 
+_MARKS = f"""
+SELECT dag_id, revision, ordinal, version, encode(content_hash, 'hex') FROM change
+WHERE until_revision = {FOREVER} AND namespace = %s AND dag_id = ANY(%s::text[])
+"""  # noqa: S608 - a number of our own
+
+
+def _head_marks(connection: Connection, namespace: str, dag_ids: Sequence[str]) -> list[HeadMark]:
+    rows = connection.exec_driver_sql(_MARKS, (namespace, list(dag_ids)))
+    return [HeadMark(*row) for row in rows]
+
+
 _OVERTAKE = f"""
 UPDATE change SET until_revision = seen.until_revision
 FROM unnest(%s::bigint[], %s::integer[], %s::bigint[]) AS seen (revision, ordinal, until_revision)
@@ -131,6 +143,8 @@ _DIALECT = SqlDialect(
     translate=translate,
     read_options=READ_OPTIONS,
     write_options=WRITE_OPTIONS,
+    marker="%s",
+    head_marks=_head_marks,
     overtake=_overtake,
     insert_rows=_insert_rows,
     insert_blobs=_insert_blobs,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from dagcatalog_server.store.kept_changes import HeadMark
 from dagcatalog_server.store.sql_inserts import BlobRow, Row
 
 
@@ -27,6 +28,10 @@ class SqlDialect:
     """Execution options of connections that read one snapshot."""
     write_options: Mapping[str, Any]
     """Execution options of connections that write."""
+    marker: str
+    """Stands for a parameter in the driver's SQL."""
+    head_marks: Callable[[Connection, str, Sequence[str]], list[HeadMark]]
+    """Says of the heads of a namespace which rows they are."""
     overtake: Callable[[Connection, Sequence[tuple[int, int, int]]], int]
     """Ends heads, given as (revision, ordinal, until_revision), and tells how many still were such."""
     insert_rows: Callable[[Connection, Table, Sequence[Row]], None]

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Table, func
 from sqlalchemy.dialects import sqlite
 
 from dagcatalog_server.catalog.ports import Store, StoreUnavailable
+from dagcatalog_server.store.kept_changes import HeadMark
 from dagcatalog_server.store.schema import upgrade
 from dagcatalog_server.store.sql_dialect import SqlDialect
 from dagcatalog_server.store.sql_inserts import (
@@ -23,7 +24,7 @@ from dagcatalog_server.store.sql_inserts import (
     driver_rows,
 )
 from dagcatalog_server.store.sql_store import SqlStore
-from dagcatalog_server.store.sql_tables import FOREVER
+from dagcatalog_server.store.sql_tables import FOREVER, HEAD
 from dagcatalog_server.store.sqlite_engine import (
     READ_OPTIONS,
     WRITE_OPTIONS,
@@ -76,6 +77,8 @@ def open_sqlite(
         translate=translate,
         read_options=READ_OPTIONS,
         write_options=WRITE_OPTIONS,
+        marker="?",
+        head_marks=_head_marks,
         overtake=_overtake,
         insert_rows=_insert_rows,
         insert_blobs=_insert_blobs,
@@ -94,6 +97,22 @@ def open_sqlite(
 def _contains(text: ColumnElement[str], part: str) -> ColumnElement[bool]:
     position: ColumnElement[int] = func.instr(text, part, type_=Integer)
     return position > 0
+
+
+# One row, however many heads: for each row the driver would leave the interpreter's lock and take it.
+_MARKS = f"""
+SELECT json_group_array(
+  json_array(dag_id, revision, ordinal, version, lower(hex(content_hash)))
+) FROM change INDEXED BY {HEAD.name}
+WHERE until_revision = {FOREVER} AND namespace = ?
+AND dag_id IN (SELECT value FROM json_each(?))
+"""  # noqa: S608 - a number and a name of our own
+
+
+def _head_marks(connection: Connection, namespace: str, dag_ids: Sequence[str]) -> list[HeadMark]:
+    asked = (namespace, orjson.dumps(dag_ids).decode())
+    told: str = connection.exec_driver_sql(_MARKS, asked).scalar_one()
+    return [HeadMark(*each) for each in orjson.loads(told)]
 
 
 def _overtake(connection: Connection, overtaken: Sequence[tuple[int, int, int]]) -> int:
