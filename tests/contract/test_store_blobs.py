@@ -14,6 +14,7 @@ from dagcatalog_server.catalog.model import Blob, BlobKind, DagState
 from dagcatalog_server.catalog.ports import Store
 from dagcatalog_server.store import sql_tables
 from dagcatalog_server.store.blob_codec import Base, Codec, Packed, pack, unpack
+from dagcatalog_server.store.kept_bases import KeptBases
 from dagcatalog_server.store.postgres import open_postgres
 from dagcatalog_server.store.sql_blobs import insert_blobs, new_rows, read_blobs
 from dagcatalog_server.store.sql_dialect import SqlDialect
@@ -126,11 +127,13 @@ def test_a_base_that_went_before_its_difference_was_kept_is_not_missed(
     first, second = (_like_dag(raw) for raw in _versions(2))
     both = {each.hash: each for each in (first, second)}
     with writers.begin() as connection:
-        insert_blobs(connection, dialect, new_rows(connection, {first.hash: first}), both)
+        insert_blobs(
+            connection, dialect, new_rows(connection, {first.hash: first}, KeptBases()), both
+        )
         head = replace(change(_state_of(first, version=1)), revision=1)
         dialect.insert_rows(connection, sql_tables.change, [change_row(head, FOREVER)])
     with writers.begin() as connection:
-        rows = new_rows(connection, {second.hash: second})
+        rows = new_rows(connection, {second.hash: second}, KeptBases())
         assert rows[0].base_hash == first.hash
     with writers.begin() as connection:
         connection.execute(delete(sql_tables.blob))
@@ -168,3 +171,15 @@ def _like_dag(raw: bytes) -> Blob:
 def _state_of(put: Blob, *, version: int) -> DagState:
     made = state(key("a"), version=version)
     return replace(made, hashes=replace(made.hashes, content=put.hash))
+
+
+def test_kept_bases_are_within_their_bound_and_the_unused_leave_first() -> None:
+    bases = [Base(sha(str(number)), bytes(40), 10) for number in range(4)]
+    kept = KeptBases(max_bytes=100)
+    for each in bases[:2]:
+        kept.keep(each)
+    assert kept.get(bases[0].hash) is bases[0]
+    kept.keep(bases[2])
+    assert [kept.get(each.hash) for each in bases[:3]] == [bases[0], None, bases[2]]
+    kept.keep(Base(sha("large"), bytes(101), 10))
+    assert kept.get(sha("large")) is None

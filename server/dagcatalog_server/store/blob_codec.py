@@ -176,9 +176,18 @@ def _decompressed(blob_hash: str, packed: Packed, base: bytes | None) -> bytes:
         frame_bytes = zstandard.frame_content_size(packed.data)
         if frame_bytes != packed.raw_bytes or frame_bytes > MAX_BLOB_BYTES:
             raise BlobCorrupt(blob_hash, f"it claims to unpack to {frame_bytes} bytes")
-        return zstandard.ZstdDecompressor(dict_data=dictionary).decompress(packed.data)
+        return _decompressor(dictionary).decompress(packed.data)
     except zstandard.ZstdError as error:
         raise BlobCorrupt(blob_hash, f"it does not unpack ({error})") from error
+
+
+def _decompressor(dictionary: zstandard.ZstdCompressionDict | None) -> zstandard.ZstdDecompressor:
+    if dictionary is not None:
+        return zstandard.ZstdDecompressor(dict_data=dictionary)
+    made: zstandard.ZstdDecompressor | None = getattr(_of_thread, "decompressor", None)
+    if made is None:
+        made = _of_thread.decompressor = zstandard.ZstdDecompressor()
+    return made
 
 
 def _dictionary(base: bytes) -> zstandard.ZstdCompressionDict:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dagcatalog_server.catalog.model import Blob, Clock
 from dagcatalog_server.catalog.ports import StoreUnavailable
+from dagcatalog_server.store.kept_bases import KeptBases
 from dagcatalog_server.store.kept_changes import KeptChanges
 from dagcatalog_server.store.sql_blobs import insert_blobs, new_rows
 from dagcatalog_server.store.sql_dialect import SqlDialect
@@ -27,6 +28,7 @@ class SqlStore:
         self._dialect = dialect
         self._schema_revision = schema_revision
         self._kept = KeptChanges()
+        self._bases = KeptBases()
 
     @property
     def name(self) -> str:
@@ -45,7 +47,7 @@ class SqlStore:
         if not by_hash:
             return
         with _pool_bound(), self._readers.connect() as connection:
-            rows = new_rows(connection, by_hash)
+            rows = new_rows(connection, by_hash, self._bases)
         if rows:
             with self._dialect.writer_turn(), _pool_bound(), self._writers.begin() as connection:
                 insert_blobs(connection, self._dialect, rows, by_hash)
@@ -72,7 +74,7 @@ class SqlStore:
     def write(self) -> Iterator[SqlTransaction]:
         with self._dialect.writer_turn(), _pool_bound():
             with self._writers.begin() as connection:
-                transaction = SqlTransaction(connection, self._dialect, self._kept)
+                transaction = SqlTransaction(connection, self._dialect, self._kept, self._bases)
                 yield transaction
             self._kept.keep(transaction.appended)
 

@@ -20,6 +20,7 @@ from dagcatalog_server.catalog.model import (
 )
 from dagcatalog_server.catalog.ports import StoreConflict
 from dagcatalog_server.store import sql_history
+from dagcatalog_server.store.kept_bases import KeptBases
 from dagcatalog_server.store.kept_changes import HeadMark, KeptChanges
 from dagcatalog_server.store.sql_blobs import insert_blobs, known_hashes, new_rows
 from dagcatalog_server.store.sql_dialect import SqlDialect
@@ -48,9 +49,12 @@ class SqlTransaction(SqlSnapshot):
     no other writer is between the test and the commit.
     """
 
-    def __init__(self, connection: Connection, dialect: SqlDialect, kept: KeptChanges) -> None:
+    def __init__(
+        self, connection: Connection, dialect: SqlDialect, kept: KeptChanges, bases: KeptBases
+    ) -> None:
         super().__init__(connection, dialect)
         self._kept = kept
+        self._bases = bases
         self._seen: dict[DagKey, Place | None] = {}
         self.appended: list[Change] = []
 
@@ -107,7 +111,7 @@ class SqlTransaction(SqlSnapshot):
 
     def keep_blobs(self, blobs: Iterable[Blob]) -> None:
         by_hash = {each.hash: each for each in blobs}
-        rows = new_rows(self._connection, by_hash)
+        rows = new_rows(self._connection, by_hash, self._bases)
         insert_blobs(self._connection, self._dialect, rows, by_hash)
 
     def require_blobs(self, hashes: Collection[str]) -> None:
