@@ -108,7 +108,7 @@ class Config(BaseSettings):
     max_concurrent_rpcs: Positive = 2_000
     """Calls at once, watches among them; more are refused with RESOURCE_EXHAUSTED."""
     worker_threads: Positive = 8
-    """Threads for reads and for checking documents; the database pool has three more."""
+    """Threads for reads; the database pool has three more. Checking has two of its own."""
     max_commit_group: Positive = 256
     """Writes that share a transaction at most."""
 

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from dagcatalog_server.catalog.ports import Store
 from dagcatalog_server.store.memory import MemoryStore
 from dagcatalog_server.store.postgres import open_postgres
+from dagcatalog_server.store.sql_dialect import SqlDialect
+from dagcatalog_server.store.sql_store import SqlStore
 from dagcatalog_server.store.sqlite import open_sqlite
 
 Opener = Callable[[], Store]
@@ -33,6 +36,18 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opene
 def store(open_store: Opener) -> Store:
     """Give a fresh store."""
     return open_store()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Engine, SqlDialect]]:
+    """Give the engine and the dialect below a SQL store."""
+    if request.param == "sqlite":
+        opened = open_sqlite(tmp_path / "catalog.db")
+    else:
+        opened = open_postgres(request.getfixturevalue("postgres_url"))
+    assert isinstance(opened, SqlStore)
+    yield opened._writers, opened._dialect
+    opened.close()
 
 
 def _opener(request: pytest.FixtureRequest, folder: Path, name: str) -> Opener:

@@ -2,24 +2,23 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import Engine, create_engine, delete, insert, text
+from sqlalchemy import Engine, create_engine, delete, text
 
 from dagcatalog_server.catalog.errors import BlobCorrupt
 from dagcatalog_server.catalog.model import Blob, BlobKind, DagState
 from dagcatalog_server.catalog.ports import Store
 from dagcatalog_server.store import sql_tables
 from dagcatalog_server.store.blob_codec import Base, Codec, Packed, pack, unpack
+from dagcatalog_server.store.kept_bases import KeptBases
 from dagcatalog_server.store.postgres import open_postgres
 from dagcatalog_server.store.sql_blobs import insert_blobs, new_rows, read_blobs
 from dagcatalog_server.store.sql_dialect import SqlDialect
-from dagcatalog_server.store.sql_rows import change_values
-from dagcatalog_server.store.sql_store import SqlStore
+from dagcatalog_server.store.sql_rows import change_row
 from dagcatalog_server.store.sql_tables import FOREVER
 from dagcatalog_server.store.sqlite import open_sqlite
 from tests.support.stored import blob, change, commit, key, sha, state
@@ -107,18 +106,6 @@ def _assert_damage_is_found(store: Store, url: str) -> None:
     store.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Engine, SqlDialect]]:
-    """Give the engine and the dialect below a SQL store."""
-    if request.param == "sqlite":
-        opened = open_sqlite(tmp_path / "catalog.db")
-    else:
-        opened = open_postgres(request.getfixturevalue("postgres_url"))
-    assert isinstance(opened, SqlStore)
-    yield opened._writers, opened._dialect
-    opened.close()
-
-
 def test_a_version_that_changes_little_is_kept_as_its_difference(store: Store) -> None:
     raws = _versions(30)
     for number, raw in enumerate(raws):
@@ -140,12 +127,14 @@ def test_a_base_that_went_before_its_difference_was_kept_is_not_missed(
     first, second = (_like_dag(raw) for raw in _versions(2))
     both = {each.hash: each for each in (first, second)}
     with writers.begin() as connection:
-        insert_blobs(connection, dialect, new_rows(connection, {first.hash: first}), both)
+        insert_blobs(
+            connection, dialect, new_rows(connection, {first.hash: first}, KeptBases()), both
+        )
         head = replace(change(_state_of(first, version=1)), revision=1)
-        connection.execute(insert(sql_tables.change), [change_values(head, FOREVER)])
+        dialect.insert_rows(connection, sql_tables.change, [change_row(head, FOREVER)])
     with writers.begin() as connection:
-        rows = new_rows(connection, {second.hash: second})
-        assert rows[0]["base_hash"] == first.hash
+        rows = new_rows(connection, {second.hash: second}, KeptBases())
+        assert rows[0].base_hash == first.hash
     with writers.begin() as connection:
         connection.execute(delete(sql_tables.blob))
     with writers.begin() as connection:
@@ -182,3 +171,15 @@ def _like_dag(raw: bytes) -> Blob:
 def _state_of(put: Blob, *, version: int) -> DagState:
     made = state(key("a"), version=version)
     return replace(made, hashes=replace(made.hashes, content=put.hash))
+
+
+def test_kept_bases_are_within_their_bound_and_the_unused_leave_first() -> None:
+    bases = [Base(sha(str(number)), bytes(40), 10) for number in range(4)]
+    kept = KeptBases(max_bytes=100)
+    for each in bases[:2]:
+        kept.keep(each)
+    assert kept.get(bases[0].hash) is bases[0]
+    kept.keep(bases[2])
+    assert [kept.get(each.hash) for each in bases[:3]] == [bases[0], None, bases[2]]
+    kept.keep(Base(sha("large"), bytes(101), 10))
+    assert kept.get(sha("large")) is None

@@ -73,8 +73,8 @@ def canonicalize(raw: bytes, limits: DocumentLimits) -> CanonicalDocument:
 
 def _check_nodes(raw: bytes, limit: int) -> None:
     """Count values before any are made: 16 MiB of brackets would be gigabytes of lists."""
-    if _count_nodes(raw) <= limit:
-        return  # the common case: counting inside strings too gives an upper bound
+    if len(raw) < limit or _count_nodes(raw) <= limit:
+        return  # the common case: each value takes a byte, and each comma in a string counts too
     nodes = _count_nodes(_STRINGS.sub(b"", raw))
     if nodes > limit:
         raise TooLarge("document", "values", size=nodes, limit=limit)
@@ -109,12 +109,20 @@ def _is_shallow_and_plain(tree: Json, max_depth: int) -> bool:
         for container in level:
             for value in container.values() if type(container) is dict else container:
                 kind = type(value)
+                if kind is str:  # most are
+                    continue
                 if kind is dict or kind is list:
-                    inner.append(value)
-                elif kind is float and repr(value).encode() != orjson.dumps(value):
+                    if value or depth == max_depth:
+                        inner.append(value)
+                elif kind is float and not _is_plain(value):
                     return False
         level = inner
     return True
+
+
+def _is_plain(value: float) -> bool:
+    # Between these nobody writes an exponent.
+    return 1e-3 < value < 1e15 or repr(value).encode() == orjson.dumps(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,23 +74,22 @@ def _commit(
     plan = Plan(transaction, now)
     plan.prefetch(writes)
     results = [_plan_one(plan, write) for write in writes]
-    epoch = plan.read_position.epoch
+    here = plan.read_position
     if not plan.revisions:
-        return Committed(_of_epoch(results, epoch), (), plan.read_position)
+        return Committed(_resolved(results, Resolved(here, 0)), (), here)
     count = len(plan.revisions)
-    last = transaction.tick(count)
-    real = Resolved(last, count)
+    here = Position(here.epoch, transaction.tick(count))
+    real = Resolved(here, count)
     made = [real.change(change) for changes in plan.revisions for change in changes]
     if not blobs_held:
         transaction.require_blobs({each for change in made for each in change.pointers()})
     transaction.append(made)
     _remember(transaction, plan, real, now)
-    told = [one if isinstance(one, CatalogError) else real.outcome(one) for one in results]
-    return Committed(_of_epoch(told, epoch), made, Position(epoch, last))
+    return Committed(_resolved(results, real), made, here)
 
 
-def _of_epoch(results: Sequence[Result], epoch: str) -> list[Result]:
-    return [one if isinstance(one, CatalogError) else replace(one, epoch=epoch) for one in results]
+def _resolved(results: Sequence[Result], real: Resolved) -> list[Result]:
+    return [one if isinstance(one, CatalogError) else real.outcome(one) for one in results]
 
 
 def _plan_one(plan: Plan, write: Write) -> Result:

@@ -60,15 +60,23 @@ def _owners(dag: Mapping[str, Json], tasks: list[Mapping[str, Json]]) -> tuple[s
 
 
 def _operator(task: Mapping[str, Json]) -> str:
-    shown = _text(task.get("_operator_name"))
+    shown = task.get("_operator_name")
+    shown = _text(shown) if shown else ""
     return shown or _own(task, "task_type") or _text(task.get("_task_type"))
 
 
 def _own(task: Mapping[str, Json], name: str) -> str:
     """Read a text of a task; a mapped task keeps it in partial_kwargs."""
-    partial = _unwrap(task.get("partial_kwargs"))
-    inherited = _unwrap(partial.get(name)) if isinstance(partial, dict) else None
-    return _text(task.get(name)) or _text(inherited)
+    if own := task.get(name):
+        return _text(own) or _inherited(task, name)
+    return _inherited(task, name)
+
+
+def _inherited(task: Mapping[str, Json], name: str) -> str:
+    if "partial_kwargs" not in task:
+        return ""
+    partial = _unwrap(task["partial_kwargs"])
+    return _text(_unwrap(partial.get(name))) if isinstance(partial, dict) else ""
 
 
 def _dependencies(dag: Mapping[str, Json]) -> Iterator[Dependency]:
@@ -93,8 +101,11 @@ def _text(value: Json) -> str:
 
 
 def _texts(values: Json) -> tuple[str, ...]:
-    texts = {_text(value) for value in values} if isinstance(values, list) else set()
-    return tuple(sorted(texts - {""}))
+    if not isinstance(values, list):
+        return ()
+    # Alike ones are few: thousands of tasks have some owners and operators between them.
+    distinct = {value for value in values if isinstance(value, str)}
+    return tuple(sorted({_text(value) for value in distinct} - {""}))
 
 
 def _flag(value: Json) -> bool | None:

@@ -4,10 +4,15 @@ Writes are planned before the clock's row is locked, so that it is locked as bri
 they get is then counted back from the revision that the clock gave.
 """
 
-from dataclasses import replace
+from dataclasses import fields
+from operator import attrgetter
 
-from dagcatalog_server.catalog.model import Change
+from dagcatalog_server.catalog.model import Change, DagState, Position
 from dagcatalog_server.catalog.writes import DagOutcome, WriteOutcome
+
+_FIELDS = [field.name for field in fields(DagState)]
+_VALUES = attrgetter(*_FIELDS)
+_SINCE = _FIELDS.index("version_revision")
 
 
 class Resolved:
@@ -16,8 +21,9 @@ class Resolved:
     A change becomes one object, wherever it is met: in the log, in outcomes, in what is remembered.
     """
 
-    def __init__(self, last_revision: int, count: int) -> None:
-        self._before_last = last_revision - count
+    def __init__(self, clocked: Position, count: int) -> None:
+        self._epoch = clocked.epoch
+        self._before_last = clocked.revision - count
         self._made: dict[tuple[int, int], Change] = {}
 
     def outcome(self, outcome: WriteOutcome) -> WriteOutcome:
@@ -26,6 +32,7 @@ class Resolved:
             self._real(outcome.revision),
             self._outcomes(outcome.operations),
             self._outcomes(outcome.deleted),
+            self._epoch,
         )
 
     def change(self, change: Change) -> Change:
@@ -34,10 +41,21 @@ class Resolved:
             return change
         place = (change.revision, change.ordinal)
         if place not in self._made:
-            since = self._real(change.state.version_revision)
-            state = replace(change.state, version_revision=since)
-            self._made[place] = replace(change, revision=self._real(change.revision), state=state)
+            self._made[place] = Change(
+                self._real(change.revision),
+                change.ordinal,
+                change.kind,
+                change.classes,
+                self._state(change.state),
+            )
         return self._made[place]
+
+    def _state(self, state: DagState) -> DagState:
+        if state.version_revision >= 0:
+            return state
+        values = list(_VALUES(state))  # by place: a third of what `replace` takes, for every Put
+        values[_SINCE] = self._real(state.version_revision)
+        return DagState(*values)
 
     def _outcomes(self, outcomes: tuple[DagOutcome, ...]) -> tuple[DagOutcome, ...]:
         return tuple(DagOutcome(self.change(one.change), one.written) for one in outcomes)

@@ -46,14 +46,14 @@ class Tail:
     def offer(self, position: Position, changes: Sequence[Change]) -> None:
         """Bring what this replica has committed itself, up to the position.
 
-        It goes into the ring at once if it is the ring's next; otherwise another replica's changes
-        lie between, and the log is read.
+        It goes into the ring at once if it is the ring's next; if another replica's changes lie
+        between, the log is read. A group of writes that changed nothing tells nothing new.
         """
         here = self._ring.position
         if changes and position.epoch == here.epoch and changes[0].revision == here.revision + 1:
             self.known_revision = max(self.known_revision, position.revision)
             self._ring.extend(by_revision(changes))
-        else:
+        elif position.epoch != here.epoch or position.revision > here.revision:
             self.ring_doorbell()
 
     def hear(self, revision: int) -> None:

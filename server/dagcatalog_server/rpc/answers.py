@@ -1,7 +1,7 @@
 """Values of the catalog as messages of the wire."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -25,6 +25,7 @@ from dagcatalog_server.catalog.verifying import Verified
 from dagcatalog_server.catalog.writes import DagOutcome
 from dagcatalog_server.rpc.status import code_number, shorten
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OUTCOMES = {
     ChangeKind.CREATED: pb.PUT_OUTCOME_CREATED,
     ChangeKind.NEW_VERSION: pb.PUT_OUTCOME_NEW_VERSION,
@@ -42,9 +43,9 @@ def timestamp(value: datetime | None) -> Timestamp | None:
     """Tell a time; none stays none."""
     if value is None:
         return None
-    told = Timestamp()
-    told.FromDatetime(value)
-    return told
+    # As FromDatetime does, which is Python too but looks at everything first.
+    since = value - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
 
 
 def summary(revision: int, state: DagState) -> res.DagSummary:
@@ -111,12 +112,9 @@ def dependency(edge: Dependency) -> res.DagDependency:
     )
 
 
-def put_result(outcome: DagOutcome) -> pb.PutResult:
+def put_outcome(outcome: DagOutcome) -> pb.PutOutcome.ValueType:
     """Tell what a Put did to one DAG."""
-    told = OUTCOMES[outcome.change.kind] if outcome.written else pb.PUT_OUTCOME_UNCHANGED
-    return pb.PutResult(
-        outcome=told, summary=summary(outcome.change.revision, outcome.change.state)
-    )
+    return OUTCOMES[outcome.change.kind] if outcome.written else pb.PUT_OUTCOME_UNCHANGED
 
 
 def version(row: Change, head_version: int) -> res.DagVersion:

@@ -14,6 +14,7 @@ from dagcatalog_server.replica.heads import Head, HeadChange
 from dagcatalog_server.rpc import answers
 from dagcatalog_server.rpc.encoded import EncodedCache
 from dagcatalog_server.rpc.readable import to_struct
+from dagcatalog_server.rpc.summaries import encoded_summary
 from dagcatalog_server.rpc.threads import Threads
 from dagcatalog_server.rpc.view import Encoding, Form, Profile, View
 from dagcatalog_server.rpc.wire import field
@@ -69,30 +70,34 @@ class CacheShares:
 
 def head_of(change: Change) -> Head:
     """Take from a change what is needed to answer for the state that it made."""
-    return _head(change.revision, change.state)
+    return _head(change.revision, change.state, encoded_summary(change))
 
 
 def head_of_row(row: StateRow) -> Head:
     """Take the same from a row of a listing."""
-    return _head(row.revision, row.state)
+    return _head(row.revision, row.state, _encode_summary(row))
 
 
 def head_change(change: Change) -> HeadChange:
     """Take from a change what it means for the heads."""
-    return _head_change(change.revision, change.state)
+    return _head_change(change.state, head_of(change))
 
 
 def head_change_of_row(row: StateRow) -> HeadChange:
     """Take the same from a row of a listing."""
-    return _head_change(row.revision, row.state)
+    return _head_change(row.state, head_of_row(row))
 
 
-def _head_change(revision: int, state: DagState) -> HeadChange:
+def _head_change(state: DagState, head: Head) -> HeadChange:
     name = (state.key.namespace, state.key.dag_id)
-    return HeadChange(name, revision, None if state.deleted else _head(revision, state))
+    return HeadChange(name, head.revision, None if state.deleted else head)
 
 
-def _head(revision: int, state: DagState) -> Head:
+def _encode_summary(row: StateRow) -> bytes:
+    return answers.summary(row.revision, row.state).SerializeToString()
+
+
+def _head(revision: int, state: DagState, summary: bytes) -> Head:
     return Head(
         key=state.key,
         revision=revision,
@@ -100,7 +105,7 @@ def _head(revision: int, state: DagState) -> Head:
         source_hash=state.source_hash,
         document_bytes=state.document_bytes,
         source_bytes=state.source_bytes,
-        summary=answers.summary(revision, state).SerializeToString(),
+        summary=summary,
         dependencies=state.projection.dependencies,
     )
 

@@ -10,6 +10,7 @@ from dagcatalog_server.catalog.errors import InvalidArgument, TooLarge
 from dagcatalog_server.catalog.model import DagKey, Position
 from dagcatalog_server.catalog.names import check_key, check_namespace
 from dagcatalog_server.catalog.writes import (
+    DagOutcome,
     DeleteOperation,
     Operation,
     PutOperation,
@@ -25,10 +26,18 @@ from dagcatalog_server.rpc import answers, requests
 from dagcatalog_server.rpc.call import Call
 from dagcatalog_server.rpc.differences import difference
 from dagcatalog_server.rpc.group_commit import GroupCommit
+from dagcatalog_server.rpc.summaries import encoded_summary
 from dagcatalog_server.rpc.threads import Threads
+from dagcatalog_server.rpc.wire import field
 
 # A document so small is checked and hashed in less time than the hop to a thread and back takes.
 QUICK_DOCUMENT_BYTES = 4 * 1024
+
+
+# Numbers of fields: of PutResponse and RollbackResponse, of PutBatchResponse, of PutResult.
+_RESULT = 1
+_RESULTS, _DELETED = 1, 2
+_SUMMARY = 2
 
 
 class WritingMethods:
@@ -44,31 +53,26 @@ class WritingMethods:
         self._threads = threads
         self._group_commit = group_commit
 
-    async def put(self, request: pb.PutRequest, call: Call) -> pb.PutResponse:
+    async def put(self, request: pb.PutRequest, call: Call) -> bytes:
         """Store one DAG."""
         if len(request.item.document) <= QUICK_DOCUMENT_BYTES:
             write = self._prepare_put(request, call.actor)
         else:
-            write = await self._threads.call(self._prepare_put, request, call.actor)
+            write = await self._threads.check(self._prepare_put, request, call.actor)
         outcome = await self._write(write)
-        answer = pb.PutResponse(
-            result=answers.put_result(outcome.operations[0]), position=self._position(outcome)
-        )
+        answer = pb.PutResponse(position=self._position(outcome))
         if write.validate_only and (found := await self._threads.call(self._difference, write)):
             answer.difference.CopyFrom(difference(found))
-        return answer
+        return field(_RESULT, _put_result(outcome.operations[0])) + answer.SerializeToString()
 
-    async def put_batch(self, request: pb.PutBatchRequest, call: Call) -> pb.PutBatchResponse:
+    async def put_batch(self, request: pb.PutBatchRequest, call: Call) -> bytes:
         """Store several DAGs in one revision."""
-        write = await self._threads.call(self._prepare_batch, request, call.actor)
+        write = await self._threads.check(self._prepare_batch, request, call.actor)
         outcome = await self._write(write)
-        return pb.PutBatchResponse(
-            results=[answers.put_result(one) for one in outcome.operations],
-            deleted=[
-                answers.summary(one.change.revision, one.change.state) for one in outcome.deleted
-            ],
-            position=self._position(outcome),
-        )
+        answer = pb.PutBatchResponse(position=self._position(outcome)).SerializeToString()
+        results = [field(_RESULTS, _put_result(one)) for one in outcome.operations]
+        gone = [field(_DELETED, encoded_summary(one.change)) for one in outcome.deleted]
+        return b"".join((*results, *gone, answer))
 
     async def delete(self, request: pb.DeleteRequest, call: Call) -> pb.DeleteResponse:
         """Set a tombstone."""
@@ -91,16 +95,15 @@ class WritingMethods:
             position=self._position(outcome),
         )
 
-    async def rollback(self, request: pb.RollbackRequest, call: Call) -> pb.RollbackResponse:
+    async def rollback(self, request: pb.RollbackRequest, call: Call) -> bytes:
         """Put an old version back as a new one."""
         key = check_key(request.namespace, request.dag_id)
         operation = RollbackOperation(
             key, request.version, request.reason, requests.precondition(request)
         )
         outcome = await self._write(_single(key, operation, request, call))
-        return pb.RollbackResponse(
-            result=answers.put_result(outcome.operations[0]), position=self._position(outcome)
-        )
+        answer = pb.RollbackResponse(position=self._position(outcome)).SerializeToString()
+        return field(_RESULT, _put_result(outcome.operations[0])) + answer
 
     async def report_parse(
         self, request: pb.ReportParseRequest, call: Call
@@ -174,6 +177,12 @@ def _single(
         request_id=request.request_id,
         fingerprint=_fingerprint(request.request_id, request),
     )
+
+
+def _put_result(outcome: DagOutcome) -> bytes:
+    """Encode a PutResult around the summary that the heads and the watches share."""
+    told = pb.PutResult(outcome=answers.put_outcome(outcome)).SerializeToString()
+    return told + field(_SUMMARY, encoded_summary(outcome.change))
 
 
 def _fingerprint(request_id: str, request: Message) -> str:

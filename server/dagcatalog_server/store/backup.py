@@ -25,7 +25,7 @@ from dagcatalog_server.store.blob_codec import Base, pack
 from dagcatalog_server.store.database import in_use, reading, writing
 from dagcatalog_server.store.paging import pages
 from dagcatalog_server.store.schema import migrate, require_current
-from dagcatalog_server.store.sql_blobs import blob_values, check_blobs, read_blobs
+from dagcatalog_server.store.sql_blobs import blob_row, check_blobs, read_blobs
 from dagcatalog_server.store.sql_tables import blob, change, clock, consumer, parse_error, request
 from dagcatalog_server.store.sql_types import UtcTime
 
@@ -165,7 +165,7 @@ def _insert(connection: Connection, records: Iterator[Record]) -> None:
                 batch.flush()  # it came before, and is to be read back
             base = _base(connection, bases, record.base_hash)
         packed = pack(record.raw, base)
-        values = blob_values(_blob(record), packed) | {"kept_at": datetime.now(UTC)}
+        values = blob_row(_blob(record), packed)._asdict() | {"kept_at": datetime.now(UTC)}
         batch.add(blob, values, len(packed.data))
     batch.flush()
 

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, func, text
+import orjson
+from sqlalchemy import ColumnElement, Connection, Integer, Table, func, text
 from sqlalchemy.dialects import postgresql
 
 from dagcatalog_server.catalog.ports import Store
+from dagcatalog_server.store.kept_changes import HeadMark
 from dagcatalog_server.store.postgres_engine import (
     READ_OPTIONS,
     WRITE_OPTIONS,
@@ -18,6 +21,13 @@ from dagcatalog_server.store.postgres_engine import (
 from dagcatalog_server.store.postgres_reach import CONNECT_TIMEOUT_S
 from dagcatalog_server.store.schema import require_current
 from dagcatalog_server.store.sql_dialect import SqlDialect
+from dagcatalog_server.store.sql_inserts import (
+    BlobRow,
+    DriverValues,
+    Row,
+    column_names,
+    driver_rows,
+)
 from dagcatalog_server.store.sql_store import SqlStore
 from dagcatalog_server.store.sql_tables import FOREVER
 
@@ -68,6 +78,17 @@ def _contains(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
     return position > 0
 
 
+_MARKS = f"""
+SELECT dag_id, revision, ordinal, version, encode(content_hash, 'hex') FROM change
+WHERE until_revision = {FOREVER} AND namespace = %s AND dag_id = ANY(%s::text[])
+"""  # noqa: S608 - a number of our own
+
+
+def _head_marks(connection: Connection, namespace: str, dag_ids: Sequence[str]) -> list[HeadMark]:
+    rows = connection.exec_driver_sql(_MARKS, (namespace, list(dag_ids)))
+    return [HeadMark(*row) for row in rows]
+
+
 _OVERTAKE = f"""
 UPDATE change SET until_revision = seen.until_revision
 FROM unnest(%s::bigint[], %s::integer[], %s::bigint[]) AS seen (revision, ordinal, until_revision)
@@ -99,6 +120,39 @@ def _now(connection: Connection) -> datetime:
 
 _CLOCK_TIMESTAMP = text("SELECT clock_timestamp()")
 
+
+# One parameter, however many rows: parsing a list of values for each column of each row takes
+# PostgreSQL longer than keeping them.
+_VALUES = DriverValues("\\x".__add__, lambda moment: moment.astimezone(UTC).isoformat())
+
+
+def _insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    names = column_names(table)
+    told = [dict(zip(names, row, strict=True)) for row in driver_rows(table, rows, _VALUES)]
+    listed = ", ".join(names)
+    insert = (
+        f"INSERT INTO {table.name} ({listed}) SELECT {listed} "  # noqa: S608 - our own names
+        f"FROM json_populate_recordset(NULL::{table.name}, %s)"
+    )
+    connection.exec_driver_sql(insert, (orjson.dumps(told).decode(),))
+
+
+_KEEP = """
+INSERT INTO blob (hash, kind, codec, raw_bytes, stored_bytes, data, base_hash, kept_at)
+SELECT made.*, now() FROM unnest(
+  %s::bytea[], %s::smallint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::bytea[], %s::bytea[]
+) AS made
+ON CONFLICT DO NOTHING
+"""
+
+
+def _insert_blobs(connection: Connection, rows: Sequence[BlobRow]) -> None:
+    columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+    for place in (0, 6):
+        columns[place] = [None if each is None else bytes.fromhex(each) for each in columns[place]]
+    connection.exec_driver_sql(_KEEP, tuple(columns))
+
+
 _DIALECT = SqlDialect(
     name="postgresql",
     insert=postgresql.insert,
@@ -106,9 +160,13 @@ _DIALECT = SqlDialect(
     translate=translate,
     read_options=READ_OPTIONS,
     write_options=WRITE_OPTIONS,
+    marker="%s",
+    head_marks=_head_marks,
     overtake=_overtake,
     now=_now,
     lock_consumers=_lock_consumers,
+    insert_rows=_insert_rows,
+    insert_blobs=_insert_blobs,
     blobs_first=True,
     writer_turn=nullcontext,
 )

@@ -1,7 +1,7 @@
 """Content-addressed blobs in a SQL store."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from typing import Any
 
@@ -16,15 +16,20 @@ from dagcatalog_server.store.blob_codec import (
     Packed,
     may_have_base,
     pack,
+    pack_difference,
+    pack_whole,
     unpack,
 )
+from dagcatalog_server.store.kept_bases import KeptBases
 from dagcatalog_server.store.sql_dialect import SqlDialect
+from dagcatalog_server.store.sql_inserts import BlobRow
 from dagcatalog_server.store.sql_tables import HEAD, IS_HEAD, blob, change
 from dagcatalog_server.store.texts import in_parts, is_sha256
 
 MAX_HASHES = 500  # a statement; more are asked for in parts
 
 _KNOWN = select(blob.c.hash).where(blob.c.hash.in_(bindparam("hashes", expanding=True)))
+_WHOLE = select(blob).where(blob.c.hash.in_(bindparam("hashes", expanding=True)))
 _HELD = _KNOWN.order_by(blob.c.hash).with_for_update(read=True, key_share=True)
 
 _KINDS = {int(kind): kind for kind in BlobKind}
@@ -61,58 +66,60 @@ def known_hashes(connection: Connection, hashes: Iterable[str]) -> set[str]:
     return known
 
 
-def new_rows(connection: Connection, blobs: Mapping[str, Blob]) -> list[dict[str, object]]:
+def new_rows(connection: Connection, blobs: Mapping[str, Blob], kept: KeptBases) -> list[BlobRow]:
     """Pack the blobs that are not there; for `insert_blobs`, which may be another transaction.
 
     Sorted, so that two writers of the same blobs cannot wait for each other in a circle.
     """
     new = blobs.keys() - known_hashes(connection, blobs)
-    return _pack_blobs(connection, [blobs[each] for each in sorted(new)])
+    return _pack_blobs(connection, [blobs[each] for each in sorted(new)], kept)
 
 
 def insert_blobs(
     connection: Connection,
     dialect: SqlDialect,
-    rows: Sequence[dict[str, object]],
+    rows: Sequence[BlobRow],
     blobs: Mapping[str, Blob],
 ) -> None:
     """Keep what is not there meanwhile."""
     if rows:
-        kept = dialect.insert(blob).values(kept_at=func.now()).on_conflict_do_nothing()
-        connection.execute(kept, _hold_bases(connection, rows, blobs))
+        dialect.insert_blobs(connection, _hold_bases(connection, rows, blobs))
 
 
-def blob_values(each: Blob, packed: Packed) -> dict[str, object]:
-    """Give the columns of a blob."""
-    return {
-        "hash": each.hash,
-        "kind": int(each.kind),
-        "codec": int(packed.codec),
-        "raw_bytes": packed.raw_bytes,
-        "stored_bytes": len(packed.data),
-        "data": packed.data,
-        "base_hash": packed.base_hash,
-    }
+def blob_row(each: Blob, packed: Packed) -> BlobRow:
+    """Give a blob as it is kept."""
+    return BlobRow(
+        each.hash,
+        int(each.kind),
+        int(packed.codec),
+        packed.raw_bytes,
+        len(packed.data),
+        packed.data,
+        packed.base_hash,
+    )
 
 
-def _pack_blobs(connection: Connection, blobs: Sequence[Blob]) -> list[dict[str, object]]:
+def _pack_blobs(connection: Connection, blobs: Sequence[Blob], kept: KeptBases) -> list[BlobRow]:
     """Give blobs' columns, each packed as its difference from its DAG's head if that is small."""
-    differences = dict(_packed_like_heads(connection, blobs))
-    return [blob_values(each, differences.get(each.hash) or pack(each.raw)) for each in blobs]
+    packed = dict(_packed_like_heads(connection, blobs, kept))
+    whole = [each for each in blobs if each.hash not in packed]
+    made = pack_whole([each.raw for each in whole])
+    packed |= {each.hash: one for each, one in zip(whole, made, strict=True)}
+    return [blob_row(each, packed[each.hash]) for each in blobs]
 
 
 def _hold_bases(
-    connection: Connection, rows: Sequence[dict[str, object]], blobs: Mapping[str, Blob]
-) -> list[dict[str, object]]:
+    connection: Connection, rows: Sequence[BlobRow], blobs: Mapping[str, Blob]
+) -> list[BlobRow]:
     """Keep the bases of rows until the transaction ends; a row whose base is gone becomes whole."""
-    bases = sorted({str(row["base_hash"]) for row in rows if row["base_hash"]})
+    bases = sorted({row.base_hash for row in rows if row.base_hash})
     held: set[str] = set()
     for part in in_parts(bases, MAX_HASHES):
         held.update(connection.execute(_HELD, {"hashes": part}).scalars())
     return [
         row
-        if row["base_hash"] is None or row["base_hash"] in held
-        else blob_values(blobs[str(row["hash"])], pack(blobs[str(row["hash"])].raw))
+        if row.base_hash is None or row.base_hash in held
+        else blob_row(blobs[row.hash], pack(blobs[row.hash].raw))
         for row in rows
     ]
 
@@ -124,7 +131,7 @@ def _sound(checked: Checked) -> Blob:
 
 
 def _packed_like_heads(
-    connection: Connection, blobs: Sequence[Blob]
+    connection: Connection, blobs: Sequence[Blob], kept: KeptBases
 ) -> Iterator[tuple[str, Packed]]:
     like: defaultdict[tuple[BlobKind, str], dict[str, list[Blob]]] = defaultdict(dict)
     for each in blobs:
@@ -134,18 +141,34 @@ def _packed_like_heads(
     for (kind, namespace), by_dag in like.items():
         for part in in_parts(by_dag, MAX_HASHES):
             asked = {"namespace": namespace, "dag_ids": part}
-            for row in connection.execute(_BASES[kind], asked):
-                with suppress(BlobCorrupt):  # a damaged base is no base
-                    base = Base(row.hash, _unpacked(row), row.stored_bytes)
-                    yield from ((one.hash, pack(one.raw, base)) for one in by_dag[row.dag_id])
+            named = connection.execute(_BASES[kind], asked).all()
+            bases = _bases(connection, {row.hash for row in named}, kept)
+            for row in named:
+                if (base := bases.get(row.hash)) is None:
+                    continue
+                for one in by_dag[row.dag_id]:
+                    if (difference := pack_difference(one.raw, base)) is not None:
+                        yield one.hash, difference
+
+
+def _bases(connection: Connection, hashes: Set[str], kept: KeptBases) -> Mapping[str, Base]:
+    """Give bases from memory, and read the others; a damaged base is no base."""
+    bases = {each: base for each in hashes if (base := kept.get(each)) is not None}
+    for part in in_parts(hashes - bases.keys(), MAX_HASHES):
+        for row in connection.execute(_WHOLE, {"hashes": part}):
+            with suppress(BlobCorrupt):
+                base = Base(row.hash, _unpacked(row), row.stored_bytes)
+                kept.keep(base)
+                bases[row.hash] = base
+    return bases
 
 
 def _bases_of_heads(kind: BlobKind) -> Select[Any]:
-    """Select the blobs of heads, or rather what those are told from themselves."""
+    """Name the blobs of heads, or rather what those are told from themselves."""
     held, base = blob.alias("held"), blob.alias("base")
     pointer = change.c.source_hash if kind is BlobKind.SOURCE else change.c.content_hash
     return (
-        select(change.c.dag_id, base)
+        select(change.c.dag_id, base.c.hash)
         .with_hint(change, f"INDEXED BY {HEAD.name}", "sqlite")
         .join(held, held.c.hash == pointer)
         .join(base, base.c.hash == func.coalesce(held.c.base_hash, held.c.hash))

@@ -54,7 +54,6 @@ from dagcatalog_server.store.sql_tables import (
     OF_FILE,
     VERSIONS,
     change,
-    clock,
     parse_error,
     request,
 )
@@ -65,7 +64,7 @@ MAX_REQUESTS = 500
 
 # What every write runs is built once: building a statement takes SQLAlchemy longer than SQLite takes
 # to run it.
-_CLOCK = select(clock)
+READ_CLOCK = "SELECT epoch, revision, compacted_revision FROM clock"
 _HEADS = (
     select(change)
     .with_hint(change, f"INDEXED BY {HEAD.name}", "sqlite")
@@ -89,8 +88,7 @@ class SqlSnapshot:
         self._dialect = dialect
 
     def clock(self) -> Clock:
-        row = self._connection.execute(_CLOCK).one()
-        return Clock(row.epoch, row.revision, row.compacted_revision)
+        return Clock(*self._connection.exec_driver_sql(READ_CLOCK).one())
 
     def heads(self, keys: Collection[DagKey]) -> Mapping[DagKey, Change]:
         by_namespace: defaultdict[str, set[str]] = defaultdict(set)

@@ -26,19 +26,18 @@ _CLASSES = {str(int(each)): each for each in ChangeClass}
 _SCHEDULE_KINDS = {int(kind): kind for kind in ScheduleKind}
 
 
-def change_values(change: Change, until_revision: int) -> dict[str, object]:
-    """Give the columns of a change."""
-    state = change.state
-    return {
-        "revision": change.revision,
-        "ordinal": change.ordinal,
-        "until_revision": until_revision,
-        "kind": int(change.kind),
-        "classes": ",".join(str(int(each)) for each in change.classes),
-        **_key_values(state),
-        **_origin_values(state),
-        **_projection_values(state.projection),
-    }
+def change_row(change: Change, until_revision: int) -> tuple[object, ...]:
+    """Give a change as a row of `change`: its columns by place."""
+    classes = ",".join(str(int(each)) for each in change.classes)
+    return (
+        change.revision,
+        change.ordinal,
+        until_revision,
+        int(change.kind),
+        classes,
+        *_state_columns(change.state),
+        *_projection_columns(change.state.projection),
+    )
 
 
 def change_of(row: Row[Any]) -> Change:
@@ -84,61 +83,57 @@ def state_of(row: Row[Any]) -> DagState:
     )
 
 
-def _key_values(state: DagState) -> dict[str, object]:
-    return {
-        "namespace": state.key.namespace,
-        "dag_id": state.key.dag_id,
-        "version": state.version,
-        "deleted": state.deleted,
-        "delete_reason": state.delete_reason,
-        "content_hash": state.hashes.content,
-        "definition_hash": state.hashes.definition,
-        "structure_hash": state.hashes.structure,
-        "schedule_hash": state.hashes.schedule,
-        "metadata_hash": state.hashes.metadata,
-        "placement_hash": state.hashes.placement,
-        "source_hash": state.source_hash,
-        "document_bytes": state.document_bytes,
-        "source_bytes": state.source_bytes,
-    }
+def _state_columns(state: DagState) -> tuple[object, ...]:
+    hashes, provenance = state.hashes, state.provenance
+    return (
+        state.key.namespace,
+        state.key.dag_id,
+        state.version,
+        state.deleted,
+        state.delete_reason,
+        hashes.content,
+        hashes.definition,
+        hashes.structure,
+        hashes.schedule,
+        hashes.metadata,
+        hashes.placement,
+        state.source_hash,
+        state.document_bytes,
+        state.source_bytes,
+        provenance.bundle_name,
+        provenance.bundle_version,
+        provenance.file,
+        _json(dict(state.labels)) if state.labels else "",
+        state.actor,
+        state.created_at,
+        state.updated_at,
+        state.version_revision,
+        state.version_actor,
+        state.version_created_at,
+    )
 
 
-def _origin_values(state: DagState) -> dict[str, object]:
-    return {
-        "bundle_name": state.provenance.bundle_name,
-        "bundle_version": state.provenance.bundle_version,
-        "file": state.provenance.file,
-        "labels": _json(dict(state.labels)) if state.labels else "",
-        "actor": state.actor,
-        "created_at": state.created_at,
-        "updated_at": state.updated_at,
-        "version_revision": state.version_revision,
-        "version_actor": state.version_actor,
-        "version_created_at": state.version_created_at,
-    }
-
-
-def _projection_values(projection: Projection) -> dict[str, object]:
+def _projection_columns(projection: Projection) -> tuple[object, ...]:
     schedule = projection.schedule
-    return {
-        "display_name": projection.display_name,
-        "description": projection.description,
-        "tags": pack_texts(projection.tags),
-        "owners": pack_texts(projection.owners),
-        "operators": pack_texts(projection.operators),
-        "dependencies": _dependencies_text(projection.dependencies),
-        "schedule_kind": int(schedule.kind),
-        "schedule_text": schedule.text,
-        "schedule_timezone": schedule.timezone,
-        "schedule_timetable": schedule.timetable,
-        "fileloc": projection.fileloc,
-        "task_count": projection.task_count,
-        "start_date": projection.start_date,
-        "end_date": projection.end_date,
-        "catchup": projection.catchup,
-        "paused_at_creation": projection.paused_at_creation,
-        "serialization_version": projection.serialization_version,
-    }
+    return (
+        projection.display_name,
+        projection.description,
+        pack_texts(projection.tags),
+        pack_texts(projection.owners),
+        pack_texts(projection.operators),
+        _dependencies_text(projection.dependencies),
+        int(schedule.kind),
+        schedule.text,
+        schedule.timezone,
+        schedule.timetable,
+        projection.fileloc,
+        projection.task_count,
+        projection.start_date,
+        projection.end_date,
+        projection.catchup,
+        projection.paused_at_creation,
+        projection.serialization_version,
+    )
 
 
 def _projection_of(values: tuple[Any, ...]) -> Projection:

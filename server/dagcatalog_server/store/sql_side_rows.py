@@ -7,15 +7,15 @@ from sqlalchemy import Row
 from dagcatalog_server.catalog.model import ParseError, ParseErrorKind, RequestRecord
 
 
-def request_values(record: RequestRecord) -> dict[str, object]:
-    """Give the columns of a remembered outcome."""
-    return {
-        "namespace": record.namespace,
-        "request_id": record.request_id,
-        "fingerprint": record.fingerprint,
-        "outcome": record.outcome,
-        "created_at": record.created_at,
-    }
+def request_row(record: RequestRecord) -> tuple[object, ...]:
+    """Give a remembered outcome as a row of `request`: its columns by place."""
+    return (
+        record.namespace,
+        record.request_id,
+        record.fingerprint,
+        record.outcome,
+        record.created_at,
+    )
 
 
 def request_of(row: Row[Any]) -> RequestRecord:

@@ -10,12 +10,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dagcatalog_server.catalog.model import Blob, Clock
 from dagcatalog_server.catalog.ports import StoreUnavailable
+from dagcatalog_server.store.kept_bases import KeptBases
+from dagcatalog_server.store.kept_changes import KeptChanges
 from dagcatalog_server.store.sql_blobs import insert_blobs, new_rows
 from dagcatalog_server.store.sql_dialect import SqlDialect
-from dagcatalog_server.store.sql_reading import SqlSnapshot
+from dagcatalog_server.store.sql_reading import READ_CLOCK, SqlSnapshot
 from dagcatalog_server.store.sql_writing import SqlTransaction
-
-_READ_CLOCK = "SELECT epoch, revision, compacted_revision FROM clock"
 
 
 class SqlStore:
@@ -27,6 +27,8 @@ class SqlStore:
         self._writers = engine.execution_options(**dialect.write_options)
         self._dialect = dialect
         self._schema_revision = schema_revision
+        self._kept = KeptChanges()
+        self._bases = KeptBases()
 
     @property
     def name(self) -> str:
@@ -45,7 +47,7 @@ class SqlStore:
         if not by_hash:
             return
         with _pool_bound(), self._readers.connect() as connection:
-            rows = new_rows(connection, by_hash)
+            rows = new_rows(connection, by_hash, self._bases)
         if rows:
             with self._dialect.writer_turn(), _pool_bound(), self._writers.begin() as connection:
                 insert_blobs(connection, self._dialect, rows, by_hash)
@@ -55,7 +57,7 @@ class SqlStore:
         with _pool_bound(), self._driver_connection() as connection:
             cursor = connection.cursor()
             try:
-                cursor.execute(_READ_CLOCK)
+                cursor.execute(READ_CLOCK)
                 found = cursor.fetchone()
             finally:
                 cursor.close()
@@ -70,8 +72,11 @@ class SqlStore:
 
     @contextmanager
     def write(self) -> Iterator[SqlTransaction]:
-        with self._dialect.writer_turn(), _pool_bound(), self._writers.begin() as connection:
-            yield SqlTransaction(connection, self._dialect)
+        with self._dialect.writer_turn(), _pool_bound():
+            with self._writers.begin() as connection:
+                transaction = SqlTransaction(connection, self._dialect, self._kept, self._bases)
+                yield transaction
+            self._kept.keep(transaction.appended)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -2,18 +2,12 @@
 
 # ruff: noqa: D102 - catalog.ports documents the methods
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import (
-    Connection,
-    bindparam,
-    delete,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, delete, select
 
 from dagcatalog_server.catalog.history import DroppedBlobs, Place
 from dagcatalog_server.catalog.model import (
@@ -28,11 +22,13 @@ from dagcatalog_server.catalog.model import (
 )
 from dagcatalog_server.catalog.ports import StoreConflict
 from dagcatalog_server.store import sql_consumers, sql_history
+from dagcatalog_server.store.kept_bases import KeptBases
+from dagcatalog_server.store.kept_changes import HeadMark, KeptChanges
 from dagcatalog_server.store.sql_blobs import insert_blobs, known_hashes, new_rows
 from dagcatalog_server.store.sql_dialect import SqlDialect
 from dagcatalog_server.store.sql_reading import SqlSnapshot
-from dagcatalog_server.store.sql_rows import change_values
-from dagcatalog_server.store.sql_side_rows import parse_error_values, request_values
+from dagcatalog_server.store.sql_rows import change_row
+from dagcatalog_server.store.sql_side_rows import parse_error_values, request_row
 from dagcatalog_server.store.sql_tables import (
     FOREVER,
     change,
@@ -44,10 +40,7 @@ from dagcatalog_server.store.texts import in_parts
 
 MAX_FILES = 500
 
-_TICK = (
-    update(clock).values(revision=clock.c.revision + bindparam("count")).returning(clock.c.revision)
-)
-_APPEND = insert(change)
+_TICK = "UPDATE clock SET revision = revision + {} RETURNING revision"
 
 
 class SqlTransaction(SqlSnapshot):
@@ -58,16 +51,36 @@ class SqlTransaction(SqlSnapshot):
     no other writer is between the test and the commit.
     """
 
-    def __init__(self, connection: Connection, dialect: SqlDialect) -> None:
+    def __init__(
+        self, connection: Connection, dialect: SqlDialect, kept: KeptChanges, bases: KeptBases
+    ) -> None:
         super().__init__(connection, dialect)
+        self._kept = kept
+        self._bases = bases
         self._seen: dict[DagKey, Place | None] = {}
+        self.appended: list[Change] = []
 
     def heads(self, keys: Collection[DagKey]) -> Mapping[DagKey, Change]:
-        found = super().heads(keys)
+        found: dict[DagKey, Change] = {}
+        unknown: list[DagKey] = []
+        for key, mark in self._marks(keys):
+            if (kept := self._kept.find(key.namespace, mark)) is not None:
+                found[key] = kept
+            else:
+                unknown.append(key)
+        found |= super().heads(unknown)
         for key in keys:
             head = found.get(key)
             self._seen.setdefault(key, _place(head) if head else None)
         return found
+
+    def _marks(self, keys: Collection[DagKey]) -> Iterator[tuple[DagKey, HeadMark]]:
+        by_namespace: defaultdict[str, set[str]] = defaultdict(set)
+        for key in keys:
+            by_namespace[key.namespace].add(key.dag_id)
+        for namespace, dag_ids in by_namespace.items():
+            for mark in self._dialect.head_marks(self._connection, namespace, sorted(dag_ids)):
+                yield DagKey(namespace, mark.dag_id), mark
 
     def file_heads(self, namespace: str, bundle_name: str, file: str) -> Sequence[Change]:
         found = super().file_heads(namespace, bundle_name, file)
@@ -79,7 +92,8 @@ class SqlTransaction(SqlSnapshot):
         self._connection.execute(select(clock.c.revision).with_for_update())
 
     def tick(self, count: int) -> int:
-        ticked = self._connection.execute(_TICK, {"count": count})
+        tick = _TICK.format(self._dialect.marker)
+        ticked = self._connection.exec_driver_sql(tick, (count,))
         revision: int = ticked.scalar_one()
         return revision
 
@@ -92,13 +106,14 @@ class SqlTransaction(SqlSnapshot):
         overtaken = list(self._overtaken(changes))
         if self._dialect.overtake(self._connection, overtaken) != len(overtaken):
             raise StoreConflict
-        rows = map(change_values, changes, untils)
-        self._connection.execute(_APPEND, list(rows))
+        rows = list(map(change_row, changes, untils))
+        self._dialect.insert_rows(self._connection, change, rows)
         self._seen |= {each.key: _place(each) for each in changes}
+        self.appended += changes
 
     def keep_blobs(self, blobs: Iterable[Blob]) -> None:
         by_hash = {each.hash: each for each in blobs}
-        rows = new_rows(self._connection, by_hash)
+        rows = new_rows(self._connection, by_hash, self._bases)
         insert_blobs(self._connection, self._dialect, rows, by_hash)
 
     def require_blobs(self, hashes: Collection[str]) -> None:
@@ -116,9 +131,9 @@ class SqlTransaction(SqlSnapshot):
         return DroppedBlobs(count, stored_bytes, self.clock())
 
     def remember(self, records: Sequence[RequestRecord]) -> None:
-        rows = [request_values(record) for record in records]
-        if rows:
-            self._connection.execute(insert(request), rows)
+        if records:
+            rows = list(map(request_row, records))
+            self._dialect.insert_rows(self._connection, request, rows)
 
     def forget_requests(self, before: datetime) -> None:
         old = delete(request).where(request.c.created_at < before)

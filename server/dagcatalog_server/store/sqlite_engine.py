@@ -40,6 +40,9 @@ def sqlite_engine(
         URL.create("sqlite+pysqlite", database=str(path)),
         pool_size=pool_size,
         max_overflow=0,
+        # The connection that wrote last has the pages of the next write in its cache; in the others
+        # the write made the whole cache stale.
+        pool_use_lifo=True,
         pool_timeout=pool_timeout_s,
         hide_parameters=True,  # errors are logged; what is stored is not
         # Autocommit to the driver: otherwise it begins transactions by itself, too late for a

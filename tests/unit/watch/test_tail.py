@@ -49,6 +49,31 @@ async def test_a_doorbell_during_a_read_is_not_lost() -> None:
                 await replica.ring.next_advance().wait()
 
 
+async def test_a_group_that_changed_nothing_costs_no_read() -> None:
+    class Counting(Replica):
+        reads = 0
+
+        async def changes(self, after: int, limit: int) -> tuple[Clock, Sequence[Change]]:
+            self.reads += 1
+            return await super().changes(after, limit)
+
+    replica = Counting()
+    async with running(replica):
+        replica.write(put("a"))
+        await replica.caught_up()
+        before = replica.reads
+        unchanged = replica.catalog.commit([put("a")])
+        assert not unchanged.changes
+        replica.tail.offer(unchanged.position, unchanged.changes)
+        await asyncio.sleep(0)
+        replica.catalog.commit([put("b")])  # another replica's, which the next group finds
+        unchanged = replica.catalog.commit([put("a")])
+        assert replica.reads == before
+        replica.tail.offer(unchanged.position, unchanged.changes)
+        await replica.caught_up()
+        assert ring_revisions(replica) == [1, 2]
+
+
 async def test_a_revision_comes_whole() -> None:
     async with running(Replica()) as replica:
         replica.write(write(*(put_operation(f"d{number}") for number in range(30))), put("z"))
