@@ -16,7 +16,7 @@ from dagcatalog_client import (
     Position,
 )
 from tests.support.dags import dag_document
-from tests.support.home import home
+from tests.support.home import Home, home
 from tests.support.server import RunningServer
 from tests.support.waiting import until
 
@@ -25,6 +25,11 @@ PATIENCE_S = 30.0
 
 async def put(client: AsyncClient, name: str, *tags: str) -> Position:
     return (await client.put(name, dag_document(name, tags=tags))).position
+
+
+def changed(place: Home) -> Position:
+    with place.direct() as client:
+        return client.put("a", dag_document("a", tags=["x"])).position
 
 
 async def test_it_holds_the_present_and_follows(async_client: AsyncClient) -> None:
@@ -104,7 +109,7 @@ async def test_it_survives_a_kill_and_a_start_without_the_catalog(tmp_path: Path
                 await informer.wait_for_sync(PATIENCE_S)
                 await asyncio.to_thread(place.kill)
                 await asyncio.to_thread(place.start)
-                await informer.wait_for(await put(client, "a", "x"), PATIENCE_S)
+                await informer.wait_for(await asyncio.to_thread(changed, place), PATIENCE_S)
         await asyncio.to_thread(place.stop)
         async with (
             AsyncClient(place.address) as client,
