@@ -5,6 +5,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 export PYTHON
 BIN := .venv/bin
+# The tests wait for servers more than they work.
+TEST_PROCESSES ?= 3
 AIRFLOW_VENV := .venvs/airflow-3.3.2
 
 .venv/ready: requirements/constraints.txt pyproject.toml tools/make-venv
@@ -33,7 +35,7 @@ demo: .venv/ready $(AIRFLOW_VENV)/ready ## Serve Airflow's example DAGs from a c
 	$(BIN)/python tools/demo.py --airflow-python $(AIRFLOW_VENV)/bin/python
 
 test: check ## Check the house, then run the default tests (under 8 minutes on 2 cores)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES)
 
 check: .venv/ready lint types imports drift ## Format, lint, types, arrows, contract, generated code
 
@@ -96,7 +98,7 @@ test-faults: .venv/ready ## Kills and floods, in full: some minutes
 	$(BIN)/python -m pytest tests/faults -m faults
 
 test-py313: .venvs/py313/ready ## The default tests on Python 3.13
-	.venvs/py313/bin/python -m pytest
+	.venvs/py313/bin/python -m pytest -n $(TEST_PROCESSES)
 
 test-matrix: .venv/ready ## The client under each protobuf and grpcio it promises
 	$(BIN)/python -m pytest tests/packaging -m matrix

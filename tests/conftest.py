@@ -19,7 +19,7 @@ os.environ["DAGCATALOG_CONTEXT_FILE"] = "/nonexistent/contexts.toml"
 DISCONNECT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
 EMPTY = (
     "DELETE FROM blob; DELETE FROM change; DELETE FROM request; DELETE FROM parse_error; DELETE FROM consumer;"
-    "UPDATE clock SET revision = 0, compacted_revision = 0"
+    "UPDATE clock SET epoch = md5(random()::text), revision = 0, compacted_revision = 0"
 )
 _numbers = count(1)
 

@@ -14,6 +14,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from dagcatalog_client import AsyncClient, Client, Position, errors, failures, google_rpc
+from dagcatalog_client.channel import ATTEMPTS
 from dagcatalog_server.catalog import errors as server_errors
 
 REASON_OF_RANGE = {problem.value for problem in server_errors.RangeProblem}
@@ -91,7 +92,7 @@ def test_retry_info_becomes_seconds_and_large_writes_are_tried_again_under_one_i
     ):
         client.put("etl", b" " * 1024**2)
     assert caught.value.retry_after_s == 2.5
-    assert len(seen) == 4
+    assert len(seen) == ATTEMPTS
     assert len(set(seen)) == 1
 
 
