@@ -10,7 +10,7 @@ TEST_PROCESSES ?= 3
 AIRFLOW_VENV := .venvs/airflow-3.3.2
 
 .venv/ready: requirements/constraints.txt pyproject.toml tools/make-venv
-	tools/make-venv .venv -c requirements/constraints.txt -e '.[server,cli,test,dev]'
+	tools/make-venv .venv -c requirements/constraints.txt -e '.[server,cli,test,dev,deploy-test]'
 	touch $@
 
 $(AIRFLOW_VENV)/ready: requirements/airflow.txt pyproject.toml tools/make-venv
@@ -18,11 +18,11 @@ $(AIRFLOW_VENV)/ready: requirements/airflow.txt pyproject.toml tools/make-venv
 	touch $@
 
 .venvs/py313/ready: requirements/constraints.txt pyproject.toml tools/make-venv
-	PYTHON=$$(tools/find-python 3.13) tools/make-venv .venvs/py313 -c requirements/constraints.txt -e '.[server,cli,test]'
+	PYTHON=$$(tools/find-python 3.13) tools/make-venv .venvs/py313 -c requirements/constraints.txt -e '.[server,cli,test,deploy-test]'
 	touch $@
 
 .PHONY: help setup setup-airflow demo test check format lint types imports reference proto release-contract drift bench bench-summary \
-	test-airflow test-faults test-py313 test-matrix constraints clean
+	check-deploy test-airflow test-faults test-py313 test-matrix constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -91,6 +91,9 @@ drift: .venv/ready ## Show that the committed stubs and reference pages are what
 	for file in build/stubs/dagcatalog/v1/*; do cmp "$$file" "proto/dagcatalog/v1/$${file##*/}" || exit 1; done
 	$(BIN)/python -m tools.reference --check
 
+check-deploy: .venv/ready ## The manifests of deploy/ alone: rendered, validated, held against the server
+	$(BIN)/python -m pytest tests/deploy
+
 test-airflow: .venv/ready $(AIRFLOW_VENV)/ready ## Airflow's own DAGs through the catalog (its own environment)
 	$(BIN)/python -m pytest tests/airflow tests/e2e/test_demo.py -m airflow
 
@@ -105,7 +108,7 @@ test-matrix: .venv/ready ## The client under each protobuf and grpcio it promise
 
 constraints: .venv/ready ## Resolve every dependency anew
 	$(BIN)/uv pip compile --upgrade --system-certs --universal --python-version 3.11 --no-annotate --no-header -q \
-	  --extra server --extra cli --extra test --extra dev --extra bench pyproject.toml -o requirements/constraints.txt
+	  --extra server --extra cli --extra test --extra dev --extra bench --extra deploy-test pyproject.toml -o requirements/constraints.txt
 	$(BIN)/uv pip compile --upgrade --system-certs --universal --python-version 3.11 --no-annotate --no-header -q \
 	  --extra cli pyproject.toml requirements/airflow.in -o requirements/airflow.txt
 
