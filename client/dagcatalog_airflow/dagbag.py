@@ -11,6 +11,7 @@ from dagcatalog_airflow.sources import LiveSource, PinnedSource, Source, batches
 from dagcatalog_client import Client, DagProfile, DagSummary, Informer, Position
 
 MEMORY_BYTES = 16 * 1024**2
+"""Of documents; a deserialized DAG of 5 to 1,000 tasks took six times its document (3.3.2)."""
 
 
 class CatalogDagBag(Mapping[str, Any]):
@@ -27,7 +28,7 @@ class CatalogDagBag(Mapping[str, Any]):
 
     A DAG is Airflow's own (`SerializedDAG`), with its operators' links. It is made once a content
     and shared by all who ask, also by the bags that `at` returns: **never change one**. Those used
-    last are kept, to `memory_bytes` of their documents; a DAG takes several times its document.
+    last are kept, to `memory_bytes` of their documents; a DAG takes about six times its document.
 
     Airflow is imported when the first DAG is deserialized. `namespace`: the client's own if left
     out. `deserialize` makes the DAG of a document, in Airflow's place.

@@ -4,6 +4,7 @@ import faulthandler
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ import dagcatalog_airflow.sources
 from dagcatalog_airflow import CatalogDagBag, DagMissing, DocumentUnreadable
 from dagcatalog_client import (
     Client,
+    ContentNotFound,
     DagNotFound,
     DagProfile,
     ForkedChild,
@@ -18,11 +20,13 @@ from dagcatalog_client import (
     NotSynced,
     Position,
     PutItem,
+    RevisionCompacted,
     RevisionInFuture,
     VersionNotFound,
 )
 from dagcatalog_client.informer import forks
 from tests.support.dags import dag_document
+from tests.support.server import running_server
 from tests.support.stand_in_airflow import StandInAirflow, StandInDag
 from tests.support.waiting import wait_until
 
@@ -248,6 +252,27 @@ def test_an_unreadable_document_leaves_the_others_alone(
     assert it.value.serialization_version == 3
     assert now["report"].dag_id == "report"
     assert len(now) == 2
+
+
+def test_a_revision_that_is_compacted_is_read_until_its_content_is_pruned(
+    tmp_path: Path, airflow: StandInAirflow
+) -> None:
+    with running_server(tmp_path / "catalog.db") as alone, Client(alone.address) as client:
+        client.put("etl", dag_document("etl"))
+        bag = CatalogDagBag(client, memory_bytes=0, deserialize=airflow)
+        client.put("etl", dag_document("etl", tasks=["extract", "load"]))
+        now = client.put("etl", dag_document("etl", tasks=["extract", "load", "tell"])).position
+
+        client.prune(compact_revision=now.revision)
+        with pytest.raises(RevisionCompacted):
+            bag.at(bag.position)
+        assert tasks(bag) == {"etl": ["extract"]}
+
+        client.prune(keep_versions=1)
+        for read in (lambda: bag["etl"], lambda: dict(bag)):
+            with pytest.raises(ContentNotFound):
+                read()
+        assert list(bag) == ["etl"]
 
 
 def test_a_bag_is_of_one_namespace_that_is_followed(client: Client, informer: Informer) -> None:
