@@ -1,9 +1,6 @@
 """A bag of DAGs over a real server: a mapping, pinned or live, that reads no more than it must."""
 
-import faulthandler
-import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +12,6 @@ from dagcatalog_client import (
     ContentNotFound,
     DagNotFound,
     DagProfile,
-    ForkedChild,
     Informer,
     NotSynced,
     Position,
@@ -24,16 +20,12 @@ from dagcatalog_client import (
     RevisionInFuture,
     VersionNotFound,
 )
-from dagcatalog_client.informer import forks
 from tests.support.dags import dag_document
 from tests.support.server import running_server
 from tests.support.stand_in_airflow import StandInAirflow, StandInDag
 from tests.support.waiting import wait_until
 
 PATIENCE_S = 30.0
-FINE = 77
-# Python 3.12 warns of every fork beside threads, and grpc has some; that it goes well is what is tested.
-FORKS = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
 @pytest.fixture
@@ -292,54 +284,3 @@ def test_an_informer_that_has_nothing_yet_says_so(client: Client) -> None:
     for ask in (lambda: bag.position, lambda: len(bag), lambda: bag["etl"], lambda: "etl" in bag):
         with pytest.raises(NotSynced):
             ask()
-
-
-@FORKS
-def test_a_forked_child_has_what_is_here_and_is_refused_the_rest(
-    client: Client, start: Position, airflow: StandInAirflow
-) -> None:
-    bag = CatalogDagBag(client, deserialize=airflow)
-    kept = bag["etl"]
-
-    def look() -> None:
-        assert bag["etl"] is kept
-        assert list(bag) == ["etl", "report"]
-        with pytest.raises(ForkedChild):
-            bag["report"]
-
-    in_child(look)
-    assert bag["report"].dag_id == "report"
-
-
-@FORKS
-def test_a_child_does_not_wait_for_a_dag_that_a_thread_of_its_parent_was_making(
-    client: Client, start: Position, airflow: StandInAirflow, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(forks, "PATIENCE_S", 0.05)
-    bag = CatalogDagBag(client, deserialize=airflow)
-    etl, report = client.get("etl"), client.get("report")
-    airflow.going_on.clear()
-    with ThreadPoolExecutor(1) as pool:
-        making = pool.submit(bag._deserialized.make, etl.summary, etl.document)
-        assert airflow.entered.acquire(timeout=PATIENCE_S)
-
-        def make_another() -> None:
-            airflow.going_on.set()
-            assert bag._deserialized.make(report.summary, report.document).dag_id == "report"
-
-        in_child(make_another)
-        airflow.going_on.set()
-        assert making.result(PATIENCE_S) is bag["etl"]
-
-
-def in_child(work: Callable[[], None]) -> None:
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            faulthandler.dump_traceback_later(20, exit=True)
-            work()
-            code = FINE
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == FINE
