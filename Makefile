@@ -14,7 +14,7 @@ AIRFLOW_VENV := .venvs/airflow-3.3.2
 	touch $@
 
 $(AIRFLOW_VENV)/ready: requirements/airflow.txt pyproject.toml tools/make-venv
-	tools/make-venv $(AIRFLOW_VENV) -c requirements/airflow.txt -r requirements/airflow.in -e '.[cli]'
+	tools/make-venv $(AIRFLOW_VENV) -c requirements/airflow.txt -r requirements/airflow.in -e '.[cli,airflow]'
 	touch $@
 
 .venvs/py313/ready: requirements/constraints.txt pyproject.toml tools/make-venv
@@ -110,7 +110,7 @@ constraints: .venv/ready ## Resolve every dependency anew
 	$(BIN)/uv pip compile --upgrade --system-certs --universal --python-version 3.11 --no-annotate --no-header -q \
 	  --extra server --extra cli --extra test --extra dev --extra bench --extra deploy-test pyproject.toml -o requirements/constraints.txt
 	$(BIN)/uv pip compile --upgrade --system-certs --universal --python-version 3.11 --no-annotate --no-header -q \
-	  --extra cli pyproject.toml requirements/airflow.in -o requirements/airflow.txt
+	  --extra cli --extra airflow pyproject.toml requirements/airflow.in -o requirements/airflow.txt
 
 clean: ## Remove every environment and everything made
 	rm -rf .venv .venvs .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -66,6 +66,7 @@ def test_the_wheel_holds_stubs_types_and_migrations_but_no_tests(wheel: Path) ->
         "dagcatalog/v1/catalog_service_pb2_grpc.py",
         "dagcatalog/v1/catalog_service.proto",
         "dagcatalog/py.typed",
+        "dagcatalog_airflow/py.typed",
         "dagcatalog_client/py.typed",
         "dagcatalog_server/py.typed",
         "dagcatalog_server/store/migrations/env.py",

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 import dagcatalog_client
+from dagcatalog_airflow import CatalogDagBag
+from dagcatalog_airflow import errors as airflow_errors
 from dagcatalog_client import Client, Watch, errors
 
 INTRODUCTION = """\
 `pip install dagcatalog` brings `dagcatalog_client`; it needs grpcio and protobuf. `AsyncClient` has
 the same methods with the same arguments: those that return a value are awaited, those that iterate
-are iterated with `async for`.
+are iterated with `async for`. `CatalogDagBag` is of `dagcatalog_airflow`, in the same package.
 """
 HIDDEN = {"CatalogError", "Client", "AsyncClient", "Watch", "AsyncWatch"}
 
@@ -23,6 +25,8 @@ def page() -> str:
     parts = ["# The Python client\n", INTRODUCTION]
     parts += _class("Client", Client)
     parts += _class("Watch", Watch)
+    parts += _class("CatalogDagBag", CatalogDagBag)
+    parts += ["Its errors:\n", "```", inspect.cleandoc(airflow_errors.__doc__ or ""), "```\n"]
     parts += ["## Values\n", "What calls take and return: frozen dataclasses and enums.\n"]
     for name in sorted(dagcatalog_client.__all__):
         kind = getattr(dagcatalog_client, name)
@@ -49,7 +53,7 @@ def _methods(kind: type) -> list[str]:
     """Name what is public, base by base: that is how the methods belong together."""
     found: dict[str, None] = {}
     for base in kind.__mro__:
-        if base.__module__.startswith("dagcatalog_client"):
+        if base.__module__.startswith(("dagcatalog_client", "dagcatalog_airflow")):
             found |= dict.fromkeys(name for name in vars(base) if not name.startswith("_"))
     return list(found)
 

@@ -57,6 +57,11 @@ class AioReading(InformerCore):
         self._tasks: set[asyncio.Task[None]] = set()
         self._acknowledged = Acknowledged()
 
+    @property
+    def client(self) -> AsyncClient:
+        """What it asks the catalog with."""
+        return self._client
+
     async def wait_for_sync(self, timeout_s: float) -> None:
         """Block until this process has had the present from the catalog.
 

@@ -60,6 +60,16 @@ class InformerState:
         self._forked = False
 
     @property
+    def namespace(self) -> str:
+        """Airflow deployment that reads mean when they name none."""
+        return self._namespace
+
+    @property
+    def options(self) -> Options:
+        """What it was set to."""
+        return self._options
+
+    @property
     def position(self) -> Position | None:
         """Where the local copy stands; None before there is one."""
         kept = self._mirror.kept

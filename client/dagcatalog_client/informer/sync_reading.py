@@ -59,6 +59,11 @@ class SyncReading(InformerCore):
         self._threads: list[threading.Thread] = []
         self._acknowledged = Acknowledged()
 
+    @property
+    def client(self) -> Client:
+        """What it asks the catalog with."""
+        return self._client
+
     def wait_for_sync(self, timeout_s: float) -> None:
         """Block until this process has had the present from the catalog.
 
