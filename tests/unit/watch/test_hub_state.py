@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 
-from dagcatalog_server.catalog.query import ListQuery
+from dagcatalog_server.catalog.query import Cursor, ListQuery
 from dagcatalog_server.replica.heads import Head
+from dagcatalog_server.replica.heads_feed import PresentPage
 from dagcatalog_server.watch.query import BookmarkEvent, StateEvent, WatchQuery
 from tests.support.watching import (
+    PAGE,
     STATE,
     Replica,
     Watcher,
@@ -35,6 +37,29 @@ class TestInitialState:
     async def test_an_empty_catalog_is_synced_at_once(self, replica: Replica) -> None:
         watcher = Watcher(replica.hub, STATE)
         assert await watcher.next() == BookmarkEvent(replica.catalog.clock().position, synced=True)
+
+    async def test_a_crowd_after_a_restart_reads_the_present_once(self) -> None:
+        class Counting(Replica):
+            """Counts what is read of the present; one that starts has none of it in memory."""
+
+            reads = 0
+
+            async def page(self, query: ListQuery) -> Sequence[Head]:
+                self.reads += 1
+                return await super().page(query)
+
+            async def present(self, after: Cursor | None) -> PresentPage:
+                self.reads += 1
+                return await super().present(after)
+
+        names = [f"d{number:04}" for number in range(PAGE * 2 + 1)]
+        started = Counting()
+        started.write(*(put(name) for name in names))
+        async with running(started) as replica:
+            crowd = [Watcher(replica.hub, STATE) for _ in range(500)]
+            await asyncio.gather(*(watcher.until_synced() for watcher in crowd))
+            assert started.reads == 3
+            assert all(watcher.heads == replica.heads() for watcher in (crowd[0], crowd[-1]))
 
     async def test_writes_between_pages_leave_no_gap(self) -> None:
         class Busy(Replica):
