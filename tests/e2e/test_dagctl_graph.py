@@ -37,6 +37,12 @@ def test_graph_draws_a_namespace_and_a_neighbourhood(dagctl: Dagctl) -> None:
     assert "no DAG named 'nobody'" in missing.stderr
 
 
+def test_a_graph_without_an_edge_says_so(dagctl: Dagctl) -> None:
+    dagctl.client.put("alone", dag_document("alone"))
+    done = dagctl("graph")
+    assert (done.stdout, done.stderr) == ("", "no DAG of default depends on another\n")
+
+
 def test_graph_tells_what_a_change_reaches(dagctl: Dagctl) -> None:
     _shop(dagctl)
     done = dagctl("graph", "orders", "--impact")

@@ -63,6 +63,8 @@ def _dependencies(context: Context, client: Client, dag_id: str, form: str) -> N
     match context.output:
         case Output.TABLE:
             _draw(drawing, dag_id, form)
+            if not edges and not dag_id:
+                click.echo(f"no DAG of {context.namespace} depends on another", err=True)
         case Output.NAME:
             _names(drawing)
         case _:
