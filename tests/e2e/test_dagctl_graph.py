@@ -40,7 +40,10 @@ def test_graph_draws_a_namespace_and_a_neighbourhood(dagctl: Dagctl) -> None:
 def test_a_graph_without_an_edge_says_so(dagctl: Dagctl) -> None:
     dagctl.client.put("alone", dag_document("alone"))
     done = dagctl("graph")
-    assert (done.stdout, done.stderr) == ("", "no DAG of default depends on another\n")
+    assert (done.stdout, done.stderr) == (
+        "",
+        f"no DAG of {dagctl.client.namespace} depends on another\n",
+    )
 
 
 def test_graph_tells_what_a_change_reaches(dagctl: Dagctl) -> None:

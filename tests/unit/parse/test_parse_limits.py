@@ -165,7 +165,7 @@ def test_leaving_a_listing_early_ends_what_runs(tmp_path: Path, parser: Parser) 
         next(outcomes)
         started = time.monotonic()
         outcomes.close()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30  # not the 60 of what runs
 
 
 def _running(argument: str) -> bool:
