@@ -25,7 +25,8 @@ from dagcatalog_server.catalog.reading import (
     check_position,
     resolve_batch,
 )
-from dagcatalog_server.store.memory import MemorySnapshot, MemoryStore
+from dagcatalog_server.store.memory import MemoryStore
+from dagcatalog_server.store.memory_reading import MemorySnapshot
 from tests.support.writes import commit, delete, log_of, put, restore
 
 A = DagKey("default", "a")

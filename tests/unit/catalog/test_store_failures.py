@@ -14,7 +14,9 @@ from dagcatalog_server.catalog.ports import StoreConflict, StoreFull, StoreUnava
 from dagcatalog_server.catalog.query import DagFilter
 from dagcatalog_server.catalog.reading import GetQuery
 from dagcatalog_server.catalog.writes import Precondition
-from dagcatalog_server.store.memory import MemorySnapshot, MemoryStore, MemoryTransaction
+from dagcatalog_server.store.memory import MemoryStore
+from dagcatalog_server.store.memory_reading import MemorySnapshot
+from dagcatalog_server.store.memory_writing import MemoryTransaction
 from tests.support.writes import commit, log_of, put, refusal, replace_file
 
 REPORT = ParseReport("default", "bundle", "v1", (), complete=True, actor="ann")
