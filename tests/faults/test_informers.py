@@ -4,11 +4,12 @@ import asyncio
 import gc
 import os
 import random
+import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -167,6 +168,7 @@ def test_a_soak_of_kills_and_cuts_leaves_every_informer_with_the_truth(
             informers.append((informer, _followed(informer)))
             stack.enter_context(informer)
         memory: list[int] = []
+        served: list[int] = []
         rounds = 0
         end = time.monotonic() + 60 * SOAK_MINUTES
         while time.monotonic() < end:
@@ -175,10 +177,14 @@ def test_a_soak_of_kills_and_cuts_leaves_every_informer_with_the_truth(
             _check_quiet(place, informers)
             gc.collect()
             memory.append(psutil.Process().memory_info().rss)
+            served.append(_resident(place))
     warm = memory[int(len(memory) * WARM_UP_SHARE)]
+    early, late = max(served[: rounds // 2]), max(served[rounds // 2 :])
     print(f"{rounds} rounds, memory {warm / 2**20:.1f} to {memory[-1] / 2**20:.1f} MiB")
+    print(f"the server's at most {early / 2**20:.1f}, later {late / 2**20:.1f} MiB")
     assert rounds > SOAK_MINUTES
     assert memory[-1] < warm * GROWTH
+    assert late < early * GROWTH
 
 
 def _followed(informer: Informer) -> dict[str, int]:
@@ -200,7 +206,7 @@ def _followed(informer: Informer) -> dict[str, int]:
 def _trouble(place: Home, source: random.Random) -> None:
     """Write, and let something happen meanwhile."""
     _write(place, source, 20)
-    match source.choice(["kill", "drain", "cut", "stall", "compact", "nothing"]):
+    match source.choice(["kill", "drain", "cut", "stall", "slow disk", "compact", "nothing"]):
         case "kill":
             place.kill()
             time.sleep(source.uniform(0, 2))
@@ -218,6 +224,9 @@ def _trouble(place: Home, source: random.Random) -> None:
             _write(place, source, 20)
             time.sleep(source.uniform(0, 3))
             place.mend()
+        case "slow disk":
+            with _slow_disk(place, source.uniform(0.5, 2.5)):
+                _write(place, source, 5)
         case "compact":
             place.cut_off()
             _write(place, source, 20)
@@ -225,6 +234,27 @@ def _trouble(place: Home, source: random.Random) -> None:
                 direct.prune(compact_revision=direct.status().position.revision)
             place.mend()
     _write(place, source, 20)
+
+
+@contextmanager
+def _slow_disk(place: Home, seconds: float) -> Iterator[None]:
+    """Let writes wait as for a disk that hangs: somebody else holds the file's lock for so long."""
+    with closing(
+        sqlite3.connect(place.path, isolation_level=None, check_same_thread=False, timeout=10)
+    ) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(seconds, holder.rollback)
+        release.start()
+        try:
+            yield
+        finally:
+            release.join()
+
+
+def _resident(place: Home) -> int:
+    assert place.server is not None
+    resident: int = psutil.Process(place.server.pid).memory_info().rss
+    return resident
 
 
 def _write(place: Home, source: random.Random, count: int) -> None:
