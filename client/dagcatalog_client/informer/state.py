@@ -4,6 +4,7 @@ Nothing here waits but for a lock that is held for moments.
 """
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -24,7 +25,7 @@ from dagcatalog_client.informer.options import Options
 from dagcatalog_client.model import Position
 
 
-class InformerState:
+class InformerState(ABC):
     """The local copy. Everything here may be called from any thread."""
 
     def __init__(
@@ -145,9 +146,9 @@ class InformerState:
         error.__cause__ = self._failure
         return error
 
+    @abstractmethod
     def _notice(self) -> None:
         """Wake whoever waits for a change; under the lock."""
-        raise NotImplementedError
 
     def before_fork(self, patience_s: float) -> bool:
         """Hold still, so that the child gets a whole state. Called by the forking thread."""
